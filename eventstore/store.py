@@ -1,0 +1,87 @@
+"""The `EventStore` protocol: the whole seam between a program and its events.
+
+Backends: `sql.SqlEventStore` (durable) and `memory.MemoryEventStore`; both pass the same contract in `tests/contract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Protocol
+
+from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+
+NO_STREAM = -1
+"""``expected_version`` of a stream that must not exist yet."""
+
+
+class EventReader(Protocol):
+    """The half that changes nothing."""
+
+    @property
+    def store_id(self) -> str:
+        """Names this store's lineage: given at its creation, kept by copies and backups."""
+        ...
+
+    def read_stream(self, stream: str, after_version: int = -1) -> Iterator[RecordedEvent]:
+        """The events of *stream* in order; none for a stream that does not exist."""
+        ...
+
+    def read_all(self, after_position: int = 0, types: Collection[str] | None = None) -> Iterator[RecordedEvent]:
+        """All events after *after_position* in global order; only those of *types* if given."""
+        ...
+
+    def version(self, stream: str) -> int:
+        """Version of the last event of *stream*, or -1."""
+        ...
+
+    def head(self) -> Head:
+        """Position and hash of the newest event."""
+        ...
+
+    def attachments(self, stream: str, name: str) -> Iterator[bytes]:
+        """The parts of an attachment in order; none if it does not exist."""
+        ...
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a SELECT on the tables of projections; ``?`` marks parameters."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class EventStore(EventReader, Protocol):
+    def append(
+        self,
+        stream: str,
+        events: Sequence[NewEvent],
+        *,
+        expected_version: int,
+        guard: Guard | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> int:
+        """Append *events* to *stream* in one durable transaction, inline projections included.
+
+        Args:
+            stream: ``category-id``, for example ``deployment-20260318-143022-k3f9``.
+            events: One or more, in the order they happened.
+            expected_version: Last version the caller has seen; -1 if the stream must not exist yet.
+            guard: Another stream and the version it must still have, checked inside the transaction.
+            attachments: Bytes to keep beside the events, written with them or not at all.
+
+        Returns:
+            Version of the last event written (0-based, per stream).
+
+        Raises:
+            WrongExpectedVersion: Another writer came first; nothing was written.
+            GuardFailed: The guarding stream has moved on; nothing was written.
+            StoreUnavailable: Disk full, read-only, locked or moved away; nothing was written.
+        """
+        ...
+
+    def rebuild(self, name: str | None = None) -> int:
+        """Drop and fold anew the projection *name*, or all. Returns the number of events folded."""
+        ...
+
+    def catch_up(self, name: str) -> int:
+        """Fold what a catch-up projection has not seen yet; its checkpoint commits with its rows."""
+        ...

@@ -1,0 +1,77 @@
+"""Settings that every kind of target shares, as plain values. `config.py` reads them from deploy.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret value is found at the moment of use; exactly one of *env* and *file* is set.
+
+    The value itself is never part of a configuration, plan or event.
+    """
+
+    env: str | None = None
+    file: str | None = None
+
+    def __str__(self) -> str:
+        return f"{{env: {self.env}}}" if self.env is not None else f"{{file: {self.file}}}"
+
+    def to_json(self) -> dict[str, str]:
+        return {"env": self.env} if self.env is not None else {"file": str(self.file)}
+
+
+Value = str | SecretRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """One of *url*, *tcp* ("host:port") or *command* (argument list) is set.
+
+    Attributes:
+        expect_status: HTTP status that means healthy.
+        expect_body: Regular expression that must be found in the body.
+        initial_delay_s: Wait before the first try.
+        interval_s: Wait between tries.
+        timeout_s: Deadline of the whole check: unhealthy when no try succeeded by then.
+    """
+
+    url: str | None = None
+    tcp: str | None = None
+    command: tuple[str, ...] | None = None
+    headers: dict[str, Value] = field(default_factory=dict)
+    expect_status: int = 200
+    expect_body: str | None = None
+    initial_delay_s: float = 0.0
+    interval_s: float = 1.0
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The user's own commands around a deployment: lists of argument lists, run in the project's directory."""
+
+    before_deploy: tuple[tuple[str, ...], ...] = ()
+    after_deploy: tuple[tuple[str, ...], ...] = ()
+    on_failure: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """A period without live deployments; both ends are ISO 8601 times with an offset."""
+
+    start: str
+    end: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentRules:
+    """Rules of one environment; the defaults are those of an environment that nobody configured."""
+
+    requires_validation: bool = False
+    validation_max_age_s: int = 3600
+    approvals: int = 0
+    auto_rollback: bool | None = None
+    freeze: tuple[Freeze, ...] = ()
