@@ -88,6 +88,7 @@ class Step:
         timeout_s: Deadline of the step, seconds.
         effect: False for steps that only wait or read: they are simply done again on resume.
         repeatable: Doing it again after an unknown outcome is harmless and leads to the same state (a build).
+        live: It changes what is live. A failure before the first such step leaves the target as it was.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Step:
     timeout_s: float = 600.0
     effect: bool = True
     repeatable: bool = False
+    live: bool = True
 
     def to_json(self) -> JsonObject:
         return {
@@ -109,6 +111,7 @@ class Step:
             "timeout_s": self.timeout_s,
             "effect": self.effect,
             "repeatable": self.repeatable,
+            "live": self.live,
         }
 
     @classmethod

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from orchestrator.domain.errors import PopDeployError
+from orchestrator.domain.excludes import Excludes
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
 from orchestrator.domain.settings import HealthCheck, SecretRef, Value
 
@@ -154,7 +155,11 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What every target is given. Nothing in it changes a target."""
+    """What every target is given. Nothing in it changes a target.
+
+    Attributes:
+        data_dir: Our own data directory; never part of a source, a build context or their digests.
+    """
 
     project_dir: Path
     slot: Slot
@@ -162,6 +167,7 @@ class Tools:
     health: HealthProber
     clock: Clock
     secrets: Secrets
+    data_dir: Path | None = None
 
 
 class StepRun(Protocol):
@@ -232,7 +238,11 @@ class Target(Protocol):
     supports_canary: ClassVar[bool]
 
     def input_paths(self) -> tuple[Path, ...]:
-        """Files and directories whose contents fix the plan; `()` if none. Digested by the caller."""
+        """Files and directories whose contents fix the plan; `()` if none. Digested by the caller; they may be missing."""
+        ...
+
+    def input_excludes(self) -> Excludes:
+        """What below `input_paths` is no input: the digest leaves it out, as the target itself does."""
         ...
 
     def plan(self, request: Request) -> Plan:

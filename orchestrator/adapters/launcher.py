@@ -1,0 +1,350 @@
+"""Runs one command so that its output and its end are on record even when whoever asked for it has died.
+
+Started as a program of its own, in a session of its own, by `child.run`; never imported for its functions, only for the names
+of the files it writes. It imports nothing of ours and as little as possible of the standard library: each step pays for its
+start. Start reading at `main`. What the files mean to a reader stands in `spool.py`, what they mean to `resume` in `settle.py`.
+
+Arguments: DIRECTORY CWD TIMEOUT_S GRACE_S UNSET -- PROGRAM [ARGUMENT...]. The command's environment is the launcher's own, less
+the variables named in UNSET (separated by commas): an environment holds secrets, so it stands in no file and no argument.
+
+Files in DIRECTORY, all private to the user:
+    claim       identity of the launcher, created exclusively before anything else; or "revoked" by a `resume` that came first
+    child       identity of the command's process, created exclusively by itself before it becomes the command; or "revoked"
+    exec-error  the command could not be started: error number, what failed, on what
+    out-N       output (stdout and stderr as they came): out-0 the first HEAD_BYTES, out-1 and up SEGMENT_BYTES each, of which the
+                newest two are kept
+    stderr      the last STDERR_BYTES of stderr alone
+    exit        how it ended; appears whole, by a rename, as the last act. Without it nobody knows how the command ended
+
+None of these is synced to disc: they count only while this boot of this host lasts (a reader who comes later must ask the target),
+and a sync would make the step wait for the disc to take in its output.
+"""
+
+import errno
+import os
+import select
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:  # `signal` proper imports enum: 4 ms per step for names of numbers
+    import _signal as signal
+
+HEAD_BYTES = 1 << 20
+SEGMENT_BYTES = 4 << 20
+STDERR_BYTES = 64 << 10
+BLOCK_BYTES = 64 << 10
+DRAIN_S = 0.2
+REVOKED = "revoked"
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TICK_S = 0.05
+_EXIT_RESERVE = 512
+
+
+def main(arguments: list[str]) -> None:
+    """Claim, start, pump, record. Returns without any effect when the claim is taken."""
+    directory, cwd, timeout_s, grace_s, unset = arguments[:5]
+    command = arguments[6:]
+    umask = os.umask(0o077)
+    _close_inherited()
+    os.chdir(directory)
+    place = f"{_read('/proc/sys/kernel/random/boot_id').strip()} {os.readlink('/proc/self/ns/pid')}"
+    if not _publish("claim", f"{_identity()} {place}"):
+        return
+    for name in filter(None, unset.split(",")):
+        os.environ.pop(name, None)
+    # Taken now: on a full disc the record of the end must still find its place.
+    _write("exit.tmp", b" " * _EXIT_RESERVE)
+    wake = _catch_signals()
+    out, out_end = os.pipe()
+    err, err_end = os.pipe()
+    started = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        _become(command, cwd, umask, place, out_end, err_end)
+    os.close(out_end)
+    os.close(err_end)
+    _set_group(pid)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+    pump = _Pump(pid, out, err, wake, started + float(timeout_s), float(grace_s))
+    pump.run()
+    _record_exit(pump, started)
+
+
+def _record_exit(pump: "_Pump", started: float) -> None:
+    status = os.waitpid(pump.pid, 0)[1]
+    code = os.waitstatus_to_exitcode(status)
+    lines = {
+        "code": max(code, 0),
+        "signal": max(-code, 0),
+        "timed_out": int(pump.timed_out),
+        "forwarded": pump.forwarded,
+        "duration_ms": int((pump.ended_at - started) * 1000),
+        "bytes": pump.spool.total,
+        "spool_errno": pump.spool.errno,
+    }
+    try:
+        _write("stderr", pump.stderr_tail())
+    except OSError as problem:  # the tail is for people; how it ended matters more
+        lines["spool_errno"] = lines["spool_errno"] or problem.errno or errno.EIO
+    text = "".join(f"{name} {value}\n" for name, value in lines.items())
+    _write("exit.tmp", text.encode().ljust(_EXIT_RESERVE))
+    os.rename("exit.tmp", "exit")  # noqa: PTH104 - pathlib costs 5 ms at start
+
+
+class _Spool:
+    """Output on disc, bounded: the head, and the newest two segments. A full disc stops the writing, never the command."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.errno = 0
+        self._number = -1
+        self._room = 0
+        self._fd = -1
+
+    def write(self, data: memoryview) -> None:
+        self.total += len(data)
+        while data and not self.errno:
+            try:
+                if not self._room:
+                    self._next_segment()
+                written = os.write(self._fd, data[: self._room])
+            except OSError as problem:
+                self.errno = problem.errno or errno.EIO
+                return
+            self._room -= written
+            data = data[written:]
+
+    def _next_segment(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._number += 1
+        if self._number > 2:
+            os.unlink(f"out-{self._number - 2}")  # noqa: PTH108
+        self._fd = os.open(f"out-{self._number}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._room = SEGMENT_BYTES if self._number else HEAD_BYTES
+
+
+class _Pump:
+    """Moves output from the pipes to the spool until the command has ended; passes signals on; keeps the deadline."""
+
+    def __init__(self, pid: int, out: int, err: int, wake: int, deadline: float, grace_s: float) -> None:
+        self.pid = pid
+        self.spool = _Spool()
+        self.timed_out = False
+        self.forwarded = 0
+        self.ended_at = 0.0
+        self._err = err
+        self._wake = wake
+        self._deadline = deadline
+        self._grace_s = grace_s
+        self._kill_at = 0.0  # 0: nobody has asked the command to stop
+        self._killed = False
+        self._open = {out, err}
+        self._buffer = bytearray(BLOCK_BYTES)
+        self._old_err, self._new_err = b"", bytearray()
+        self._poll = select.poll()
+        for fd in (out, err, wake):
+            self._poll.register(fd, select.POLLIN)
+
+    def run(self) -> None:
+        while not self._finished():
+            for fd, _ in self._poll.poll(self._patience_ms()):
+                if fd == self._wake:
+                    self._take_signals()
+                else:
+                    self._take_output(fd)
+            self._keep_deadlines()
+
+    def stderr_tail(self) -> bytes:
+        return (self._old_err + self._new_err)[-STDERR_BYTES:]
+
+    def _take_output(self, fd: int) -> None:
+        size = os.readv(fd, [self._buffer])
+        if not size:
+            self._poll.unregister(fd)
+            os.close(fd)
+            self._open.discard(fd)
+            return
+        data = memoryview(self._buffer)[:size]
+        self.spool.write(data)
+        if fd == self._err:
+            self._new_err += data
+            if len(self._new_err) >= STDERR_BYTES:
+                self._old_err, self._new_err = bytes(self._new_err), bytearray()
+
+    def _take_signals(self) -> None:
+        for number in os.read(self._wake, 64):
+            if number != signal.SIGCHLD:
+                self.forwarded = number
+                self._ask_to_stop(number)
+            elif not self.ended_at and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                # Not reaped before the record is written: until then nobody else can get its number, nor its group's.
+                self.ended_at = time.monotonic()
+
+    def _keep_deadlines(self) -> None:
+        now = time.monotonic()
+        if not self.ended_at and not self.timed_out and now >= self._deadline:
+            self.timed_out = True
+            self._ask_to_stop(signal.SIGTERM)
+        if self._kill_at and not self._killed and now >= self._kill_at:
+            self._killed = True
+            _signal_group(self.pid, signal.SIGKILL)
+
+    def _ask_to_stop(self, number: int) -> None:
+        self._kill_at = self._kill_at or time.monotonic() + self._grace_s
+        _signal_group(self.pid, number)
+        _signal_group(self.pid, signal.SIGCONT)  # a stopped process would take it only when continued
+
+    def _finished(self) -> bool:
+        """Ended, and drained. Not at end of file: a grandchild may hold the pipes for ever."""
+        if not self.ended_at:
+            return False
+        if self._open and time.monotonic() < self.ended_at + DRAIN_S:
+            return False
+        return not self._kill_at or self._killed or not _group_lives(self.pid)
+
+    def _patience_ms(self) -> float | None:
+        if self.ended_at:
+            return _TICK_S * 1000
+        due = min((moment for moment in (self._deadline_left(), self._kill_left()) if moment is not None), default=None)
+        return None if due is None else max(0.0, min(due, 86400.0)) * 1000 + 1
+
+    def _deadline_left(self) -> float | None:
+        return None if self.timed_out else self._deadline - time.monotonic()
+
+    def _kill_left(self) -> float | None:
+        return self._kill_at - time.monotonic() if self._kill_at and not self._killed else None
+
+
+def _become(command: list[str], cwd: str, umask: int, place: str, out: int, err: int) -> None:
+    """In the forked child: leave the record, become the command. Never returns."""
+    home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    what, on = "start", command[0]
+    try:
+        os.setpgid(0, 0)
+        if not _publish("child", f"{_identity()} {place}"):
+            os._exit(125)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        what, on = "chdir", cwd
+        os.chdir(cwd)
+        what, on = "exec", command[0]
+        os.umask(umask)
+        for number in (*FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _exec(command)
+    except OSError as problem:
+        os.umask(0o077)
+        _write("exec-error", f"{problem.errno} {what} {on}".encode(errors="surrogateescape"), home)
+    finally:
+        os._exit(127)
+
+
+def _exec(command: list[str]) -> None:
+    """Like execvp, without its shell: a file that is no program is an error."""
+    program = command[0]
+    if "/" in program:
+        os.execv(program, command)
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for directory in os.environ.get("PATH", os.defpath).split(":"):
+        try:
+            os.execv(f"{directory or '.'}/{program}", command)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError as problem:  # as the C library does: look on, but remember it
+            error = problem  # type: ignore[assignment]
+    raise error
+
+
+def _catch_signals() -> int:
+    """Turn signals into bytes in a pipe. They are blocked since before our start (`child.run`): none is lost, none kills."""
+    wake, wake_end = os.pipe()
+    os.set_blocking(wake_end, False)
+    signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+    for number in (*FORWARDED, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+    return wake
+
+
+def _set_group(pid: int) -> None:
+    """Both sides do it: whoever of us comes second finds it done."""
+    try:
+        os.setpgid(pid, pid)
+    except (PermissionError, ProcessLookupError):  # it has become the command already, after its own setpgid
+        return
+
+
+def _signal_group(group: int, number: int) -> None:
+    """Only while the group's leader is not reaped: its number is then nobody else's."""
+    try:
+        os.killpg(group, number)
+    except PermissionError:  # it runs as another user (sudo): all that is left is to wait for its end
+        return
+    except ProcessLookupError:  # it has left its group
+        os.kill(group, number)
+
+
+def _group_lives(group: int) -> bool:
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            try:
+                state, _, of_group = _read(f"/proc/{name}/stat").rpartition(") ")[2].split()[:3]
+            except OSError:  # it ended meanwhile
+                continue
+            if of_group == str(group) and state not in "ZX":
+                return True
+    return False
+
+
+def _close_inherited() -> None:
+    """Close what whoever started us had open without close-on-exec: a build tool's job pipe, a shell's lock file."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:  # the listing's own descriptor is closed already
+                continue
+
+
+def _identity() -> str:
+    """`PID START_TICKS`, the ticks as the kernel writes them."""
+    return f"{os.getpid()} {_read('/proc/self/stat').rpartition(') ')[2].split()[19]}"
+
+
+def _publish(name: str, text: str) -> bool:
+    """Create *name* with *text* in it, both at once, unless it exists."""
+    draft = f"{name}.{os.getpid()}"
+    _write(draft, text.encode())
+    try:
+        os.link(draft, name)
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(draft)  # noqa: PTH108
+    return True
+
+
+def _write(name: str, data: bytes, directory: int | None = None) -> None:
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=directory)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+
+
+def _read(name: str) -> str:
+    fd = os.open(name, os.O_RDONLY)
+    try:
+        return os.read(fd, 4096).decode(errors="surrogateescape")
+    finally:
+        os.close(fd)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    os._exit(0)  # nothing to tidy up, and tidying up costs

@@ -1,0 +1,80 @@
+"""`pop-deploy`: a group whose commands are imported only when they are called. Start here, then `commands/<verb>.py`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "init": "Detect targets and write deploy.json.",
+    "prepare": "Plan a deployment; changes nothing outside the store.",
+    "execute": "Plan, ask, run, verify; or go on with a prepared ID.",
+    "confirm": "Answer the confirmation of a prepared deployment.",
+    "decide": "Answer an open question.",
+    "resume": "Finish an interrupted deployment.",
+    "abort": "Give up a prepared, failed or interrupted deployment.",
+    "verify": "Run the health checks again.",
+    "rollback": "Bring back a verified release.",
+    "history": "Deployments, newest first.",
+    "show": "One deployment.",
+    "logs": "The output of a deployment's steps.",
+    "replay": "A deployment's states, event by event.",
+    "metrics": "Attempts, outcomes and durations.",
+    "store": "Maintain the event store.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name; imports a command's module when it runs or shows its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"orchestrator.cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if near:
+                error.message += f" Did you mean {near[0]}?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command: where this project stands, and what to do next.",
+)
+@click.version_option(package_name="pop-deploy", prog_name="pop-deploy")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Deploy a project to the systems its deploy.json names.
+
+    Every transition is recorded before and after its effect; what is killed is finished by resume.
+    """
+    if ctx.invoked_subcommand is None:
+        from orchestrator.cli.commands.status import command
+
+        ctx.invoke(command, directory=".", store=None, as_json=False)
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Entry point: runs the command and exits with the code that 1-product names."""
+    from orchestrator.cli.errors import run
+
+    return run(cli, args)

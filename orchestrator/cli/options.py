@@ -1,0 +1,45 @@
+"""Options that several commands share, as decorators. Parsing only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DIRECTORY = click.option(
+    "--dir",
+    "directory",
+    default=".",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="The project.",
+)
+_STORE = click.option("--store", envvar="POP_DEPLOY_STORE", metavar="URL", help="Where the events are, if not in the data directory.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def project(function: F) -> F:
+    """``--dir``, ``--store`` and ``--json``: what every command has."""
+    for option in (_JSON, _STORE, _DIRECTORY):
+        function = option(function)
+    return function
+
+
+def actor(function: F) -> F:
+    """``--actor`` and ``--reason``: who and why, for everything that is recorded."""
+    function = click.option("--reason", default="", metavar="TEXT", help="Why; recorded.")(function)
+    return click.option("--actor", metavar="NAME", help="Who; otherwise the CI's user, git's, or the login.")(function)
+
+
+def environment(function: F) -> F:
+    return click.option("--environment", "-e", metavar="NAME", help="Otherwise POP_DEPLOY_ENVIRONMENT, or default_environment.")(
+        function
+    )
+
+
+def target(*, multiple: bool = False) -> Callable[[F], F]:
+    return click.option("--target", "-t", "targets" if multiple else "target", multiple=multiple, metavar="NAME", help="A target of deploy.json.")

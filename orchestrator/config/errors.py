@@ -1,0 +1,80 @@
+"""What can be wrong with a deploy.json, or with a name that it should hold.
+
+    UsageProblem
+    ├── ConfigError             the file is not what it should be; every problem found is in it
+    │   └── ConfigMissing       there is no file
+    ├── UnknownTarget           no target of that name in the file
+    └── UnknownEnvironment      no environment of that name in the file
+
+A message reads ``deploy.json: targets.docker.config.tags: expected a list of strings, got "latest"``, one line for each problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.config.words import did_you_mean, listed, quoted
+from orchestrator.domain.errors import UsageProblem
+
+SHOWN_PROBLEMS = 20
+"""More lines than this tell a person nothing: the first few mistakes explain the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake.
+
+    Attributes:
+        path: Of the field, for example ``targets.docker.config.tags``; "" for the file as a whole.
+        expected: What should stand there.
+        found: What stands there; never a value that may be secret.
+        sentence: Said instead of "expected ..., got ..." where that would not read well.
+    """
+
+    path: str
+    expected: str
+    found: str
+    sentence: str = ""
+
+    def __str__(self) -> str:
+        sentence = self.sentence or f"expected {self.expected}, got {self.found}"
+        return f"{self.path}: {sentence}" if self.path else sentence
+
+
+class ConfigError(UsageProblem):
+    """The file is not what it should be. *problems* has all that was found; the other fields are those of the first."""
+
+    def __init__(self, file: str, problems: Sequence[Problem]) -> None:
+        lines = [f"{file}: {problem}" for problem in problems[:SHOWN_PROBLEMS]]
+        if len(problems) > SHOWN_PROBLEMS:
+            lines.append(f"{file}: and {len(problems) - SHOWN_PROBLEMS} more problems")
+        super().__init__("\n".join(lines))
+        self.file, self.problems = file, tuple(problems)
+        self.path, self.expected, self.found = problems[0].path, problems[0].expected, problems[0].found
+
+
+class ConfigMissing(ConfigError):
+    """There is no file; *file* is where it was looked for."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file, [Problem("", "a file", "nothing", "not found. To write one: pop-deploy init")])
+
+
+class UnknownName(UsageProblem):
+    """*name* was asked for by a person or a program, and the file does not have it."""
+
+    noun = "name"
+
+    def __init__(self, file: str, name: str, known: Iterable[str]) -> None:
+        self.file, self.name, self.known = file, name, tuple(known)
+        known_names = f"It has: {listed(self.known)}." if self.known else f"It has no {self.noun}s."
+        super().__init__(f"{file}: no {self.noun} {quoted(name)}{did_you_mean(name, self.known, otherwise='.')} {known_names}")
+
+
+class UnknownTarget(UnknownName):
+    noun = "target"
+
+
+class UnknownEnvironment(UnknownName):
+    noun = "environment"

@@ -1,0 +1,362 @@
+"""What has happened, in the past tense: every event of a deployment's stream, of a slot's stream and of the import stream.
+
+Fields are JSON values, so that reading gives back what was written; plans, releases and checks stand here in their JSON form. Who
+wrote an event, where and with which version of the tool stands in its metadata. A changed field needs a new `schema_version` here
+and an upcaster in `services/codec.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from orchestrator.domain.lifecycle import Trigger
+
+Json = dict[str, Any]
+EVENTS: dict[str, type[Event]] = {}
+"""Stored name to class, for the codec."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Base of all; *trigger* is the lifecycle's trigger that the event stands for, if any."""
+
+    trigger: ClassVar[Trigger | None] = None
+    schema_version: ClassVar[int] = 1
+
+    def __init_subclass__(cls) -> None:
+        EVENTS[cls.__name__] = cls
+
+
+# --- asking -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentRequested(Event):
+    """Somebody wants a version deployed. Target and mode may still be open.
+
+    Attributes:
+        simulate: `--dry-run` beside a live mode: the mode's plan is simulated.
+        caused_by: Deployment that this one retries or belongs to.
+        actor: Who asked: ``name@host``.
+        commit_time: When the commit was made, for the lead time.
+        ci: CI system that asked, or "".
+    """
+
+    deployment_id: str
+    project: str
+    environment: str
+    version: str
+    version_source: str
+    actor: str
+    commit_sha: str | None = None
+    commit_time: str | None = None
+    dirty: bool = False
+    target: str | None = None
+    mode: str | None = None
+    simulate: bool = False
+    caused_by: str | None = None
+    reason: str = ""
+    ci: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRequested(Event):
+    """A question stands open. *options* are ``{id, label, description}``."""
+
+    decision_id: str
+    question: str
+    header: str
+    options: list[dict[str, str]]
+    detail: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionMade(Event):
+    """A question was answered: *how* is prompt, option, yes, default, script or decide."""
+
+    decision_id: str
+    answer: str
+    how: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSelected(Event):
+    target: str
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModeSelected(Event):
+    mode: str
+    how: str
+
+
+# --- planning ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentPrepared(Event):
+    """The plan, what it would go back to, and what was live when it was made.
+
+    Attributes:
+        plan: `Plan.to_json`.
+        on_failure: Steps (`Step.to_json`) that run when the deployment fails.
+        reference: `Release.to_json` of the last verified release, or None.
+        observed: `Release.to_json` of what the target said was live, or None.
+    """
+
+    trigger = Trigger.PREPARE
+    plan: Json
+    plan_digest: str
+    on_failure: list[Json]
+    reference: Json | None
+    observed: Json | None
+    auto_rollback: bool
+    kind: str
+    primary: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRecorded(Event):
+    """One check's answer. *phase* is preflight, verify or rollback_verify; *round* counts verifications from 1."""
+
+    phase: str
+    round: int
+    name: str
+    status: str
+    message: str
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentSimulated(Event):
+    trigger = Trigger.SIMULATE
+    success: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentConfirmed(Event):
+    """Somebody confirmed the plan with this digest."""
+
+    trigger = Trigger.CONFIRM
+    plan_digest: str
+    how: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentRefused(Event):
+    """A rule said no; the state is unchanged."""
+
+    rule: str
+    message: str
+
+
+# --- running ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionStarted(Event):
+    """The slot is held at *epoch*."""
+
+    trigger = Trigger.EXECUTE
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStarted(Event):
+    """Intent: from here on the step *may* have started. *phase* is deploy, on_failure or rollback."""
+
+    phase: str
+    step: str
+    number: int
+    total: int
+    attempt: int
+    host: str
+    boot_id: str
+    pid_namespace: str
+    attempt_dir: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepProbed(Event):
+    """After a crash the target was asked whether the step's effect was made: done, not_done or unknown."""
+
+    phase: str
+    step: str
+    attempt: int
+    answer: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSucceeded(Event):
+    """The effect was made. *found*: not by this process, the probe found it. *output*: digest and size of its log."""
+
+    phase: str
+    step: str
+    attempt: int
+    message: str = ""
+    data: Json = field(default_factory=dict)
+    exit_code: int | None = None
+    duration_ms: int = 0
+    found: bool = False
+    output: Json | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFailed(Event):
+    phase: str
+    step: str
+    attempt: int
+    message: str
+    exit_code: int | None = None
+    duration_ms: int = 0
+    stderr: str = ""
+    trace: str = ""
+    output: Json | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentInterrupted(Event):
+    """A signal stopped the process; the claim on the slot stays."""
+
+    signal: str
+    step: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentResumed(Event):
+    """Another process goes on."""
+
+    by: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentPaused(Event):
+    trigger = Trigger.PAUSE
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentContinued(Event):
+    trigger = Trigger.CONTINUE
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentDeployed(Event):
+    """All steps are done; the release (`Release.to_json`) is live, not yet verified."""
+
+    trigger = Trigger.DEPLOY
+    release: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentVerified(Event):
+    """The target's evidence and the health check passed: the release may be gone back to."""
+
+    trigger = Trigger.VERIFY
+    release: Json
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationFailed(Event):
+    """A verification that was asked for later failed."""
+
+    trigger = Trigger.DOUBT
+    message: str
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentFailed(Event):
+    """*unchanged*: no step that changes what is live had started."""
+
+    trigger = Trigger.FAIL
+    step: str
+    message: str
+    trace: str = ""
+    unchanged: bool = False
+    diagnostics: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentAborted(Event):
+    """*effect*: a step of it may have changed something."""
+
+    trigger = Trigger.ABORT
+    by: str
+    reason: str
+    effect: bool
+
+
+# --- going back -------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackStarted(Event):
+    """*to* is the release (`Release.to_json`); *automatic*: by the policy, not by a person."""
+
+    trigger = Trigger.ROLL_BACK
+    plan: Json
+    plan_digest: str
+    to: Json
+    automatic: bool
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolledBack(Event):
+    trigger = Trigger.RESTORE
+    release: Json
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackFailed(Event):
+    trigger = Trigger.FAIL_ROLLBACK
+    step: str
+    message: str
+    trace: str = ""
+    diagnostics: list[str] = field(default_factory=list)
+
+
+# --- the slot's own stream ---------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotTaken(Event):
+    """The version of this event in the slot's stream is the holder's epoch."""
+
+    deployment_id: str
+    host: str
+    pid: int
+    start_ticks: int
+    boot_id: str
+    taken_over_from: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotReleased(Event):
+    deployment_id: str
+    outcome: str
+
+
+# --- the import stream -------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryImported(Event):
+    """A record of deploy.json's history that was written by somebody else; *identity* is its SHA-256."""
+
+    identity: str
+    record: Json

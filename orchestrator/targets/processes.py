@@ -1,0 +1,202 @@
+"""Which process is meant, for as long as this host is up: a pid alone is soon somebody else's.
+
+`ProcessId` names a process by pid, start time, boot and pid namespace. Everything that waits or kills here does it through a
+pidfd whose process was checked against that identity after the pidfd was opened, so a recycled pid is never hit. Linux only
+(pidfd: 5.3). This module starts nothing: commands of a step are started by `adapters/child.py`, the service of a `local`
+release by its target.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+KILL_WAIT_S = 5.0
+_TICK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """Identity of a process.
+
+    Attributes:
+        start_ticks: Field 22 of ``/proc/PID/stat``, raw: clock ticks from boot to the start of the process.
+        boot_id: ``/proc/sys/kernel/random/boot_id`` of the host's current boot.
+        pid_namespace: For example ``pid:[4026531836]``: pids are only comparable within one.
+    """
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    pid_namespace: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ProcessId:
+        return cls(**data)
+
+    @classmethod
+    def from_line(cls, line: str) -> ProcessId:
+        """From ``PID TICKS BOOT_ID NAMESPACE``, as the launcher writes it. Raises ValueError on anything else."""
+        pid, ticks, boot, namespace = line.split()
+        return cls(int(pid), int(ticks), boot, namespace)
+
+    def visible(self) -> bool:
+        """Can it be seen from here: same boot, same pid namespace? If not, nothing can be said about it."""
+        return (self.boot_id, self.pid_namespace) == (boot_id(), pid_namespace())
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def pid_namespace() -> str:
+    return str(Path("/proc/self/ns/pid").readlink())
+
+
+def current() -> ProcessId:
+    """Identity of this process. Raises ProcessLookupError never, OSError where /proc is not mounted."""
+    return of(os.getpid())
+
+
+def of(pid: int) -> ProcessId:
+    """Identity of the process that has *pid* now. Raises ProcessLookupError when there is none."""
+    return ProcessId(pid, _stat(pid).start_ticks, boot_id(), pid_namespace())
+
+
+def alive(identity: ProcessId) -> bool:
+    """Is this very process still running? A zombie is not. False also for what is not `visible` from here."""
+    with _opened(identity) as fd:
+        return fd is not None and not _ended(fd, 0)
+
+
+def wait_end(identity: ProcessId, timeout_s: float) -> bool:
+    """Wait until the process has ended, *timeout_s* at most. True when it has (also long ago)."""
+    with _opened(identity) as fd:
+        return fd is None or _ended(fd, timeout_s)
+
+
+def terminate(identity: ProcessId, group: bool, drain_s: float) -> bool:
+    """Ask the process to end with TERM; KILL it after *drain_s* seconds. Another process that got its pid is not touched.
+
+    Args:
+        group: It leads a process group: signal the whole group, and do not return before the group has ended too.
+
+    Returns:
+        True when nothing of it runs any more, also when it had ended before; then its group is left alone, because nobody
+        can tell whose group that is. False when it survives KILL for 5 s or belongs to another user.
+    """
+    with _opened(identity) as fd:
+        if fd is None or _ended(fd, 0):
+            return True
+        if group and _stat(identity.pid).group != identity.pid:
+            group = False  # it leads none: its group is its starter's
+        try:
+            return _terminate(identity.pid, fd, group, drain_s)
+        except PermissionError:
+            return False
+
+
+def _terminate(pid: int, fd: int, group: bool, drain_s: float) -> bool:
+    session = _stat(pid).session
+    for number in (signal.SIGTERM, signal.SIGCONT):  # a stopped process takes TERM only when continued
+        _send(pid, fd, number, group)
+    deadline = time.monotonic() + drain_s
+    if _gone(pid, fd, session, group, deadline):
+        return True
+    _send(pid, fd, signal.SIGKILL, group)
+    deadline = time.monotonic() + KILL_WAIT_S
+    while not _gone(pid, fd, session, group, min(deadline, time.monotonic() + 0.1)):
+        if time.monotonic() >= deadline:
+            return False
+        kill_members(pid, session)
+    return True
+
+
+def _gone(pid: int, fd: int, session: int, group: bool, deadline: float) -> bool:
+    if not _ended(fd, max(0.0, deadline - time.monotonic())):
+        return False
+    while group and members(pid, session):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_TICK_S)  # the end of a group of processes that are not ours to wait for is no event
+    return True
+
+
+def _send(pid: int, fd: int, number: int, group: bool) -> None:
+    """To the group while its leader is there (its number is then nobody else's), else to the process alone."""
+    with contextlib.suppress(ProcessLookupError):
+        if group and not _ended(fd, 0):
+            os.killpg(pid, number)
+        else:
+            signal.pidfd_send_signal(fd, number)
+
+
+def members(group: int, session: int) -> list[ProcessId]:
+    """The running processes of a process group within a session. Both numbers must fit, so that after the death of the
+    group's leader a group that later got its number is not taken for it."""
+    boot, namespace, found = boot_id(), pid_namespace(), []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(ProcessLookupError):
+                stat = _stat(int(name))
+                if (stat.group, stat.session) == (group, session) and stat.state not in "ZX":
+                    found.append(ProcessId(int(name), stat.start_ticks, boot, namespace))
+    return found
+
+
+def kill_members(group: int, session: int) -> None:
+    """KILL every process of the group, each by its own pidfd. Raises PermissionError for another user's."""
+    for member in members(group, session):
+        with _opened(member) as fd, contextlib.suppress(ProcessLookupError):
+            if fd is not None:
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _opened(identity: ProcessId) -> Iterator[int | None]:
+    """A pidfd that surely is of this process, or None when it has gone."""
+    fd: int | None = None
+    try:
+        if identity.visible():
+            with contextlib.suppress(ProcessLookupError):
+                fd = os.pidfd_open(identity.pid)
+                if _stat(identity.pid).start_ticks != identity.start_ticks:
+                    os.close(fd)
+                    fd = None
+        yield fd
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _ended(fd: int, timeout_s: float) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(timeout_s * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stat:
+    state: str
+    group: int
+    session: int
+    start_ticks: int
+
+
+def _stat(pid: int) -> _Stat:
+    try:
+        line = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError) as problem:
+        raise ProcessLookupError(f"no process {pid}") from problem
+    fields = line.rpartition(b") ")[2].split()  # a program's name may hold blanks and brackets
+    return _Stat(fields[0].decode(), int(fields[2]), int(fields[3]), int(fields[19]))
