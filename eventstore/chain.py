@@ -45,10 +45,17 @@ def verify(events: Iterable[RecordedEvent], after: Head = Head(0, GENESIS)) -> H
             raise ChainBroken(position + 1, f"missing, the next one found is {event.position}")
         if event.previous_hash != previous:
             raise ChainBroken(event.position, "does not follow the event before it: one of the two was replaced or removed")
+        if not _is_intact(event):
+            raise ChainBroken(event.position, f"its content ({event.type} in {event.stream}) is not what was recorded")
         position, previous = event.position, event.hash
-        if previous != _digest(event.previous_hash, *event[:8]):
-            raise ChainBroken(position, f"its content ({event.type} in {event.stream}) is not what was recorded")
     return Head(position, previous)
+
+
+def _is_intact(event: RecordedEvent) -> bool:
+    try:
+        return event.hash == _digest(event.previous_hash, *event[:8])
+    except TypeError:  # SQLite keeps any type in any column: an edit by hand leaves text where bytes were.
+        return False
 
 
 def _digest(

@@ -57,6 +57,8 @@ class Codec:
         """Register the function that turns data of *from_version* into data of the version after it."""
 
         def register(function: Upcaster) -> Upcaster:
+            if (name, from_version) in self._upcasters:
+                raise CodecError(f"two upcasters for {name} from schema version {from_version}")
             self._upcasters[name, from_version] = function
             return function
 
@@ -70,12 +72,13 @@ class Codec:
         """Raises CodecError for an unregistered class or a field that is not JSON."""
         try:
             name, schema_version = self._names[type(event)]
-            data = orjson.dumps(event, option=_SORTED)
         except KeyError:
             raise CodecError(f"{type(event).__name__} is not a registered event") from None
+        try:
+            data = orjson.dumps(event, option=_SORTED)
+            raw = metadata if isinstance(metadata, bytes) else orjson.dumps(metadata, option=_SORTED)
         except TypeError as error:
-            raise CodecError(f"{type(event).__name__} cannot be written as JSON: {error}") from error
-        raw = metadata if isinstance(metadata, bytes) else orjson.dumps(metadata, option=_SORTED)
+            raise CodecError(f"{name} or its metadata cannot be written as JSON: {error}") from error
         return NewEvent(name, data, raw, schema_version)
 
     def decode(self, recorded: RecordedEvent) -> Any:
@@ -97,11 +100,17 @@ class Codec:
         if schema_version > current:
             raise CodecError(f"{name} has schema version {schema_version}, this program reads up to {current}: upgrade it")
         try:
-            fields = orjson.loads(data)
-            for version in range(schema_version, current):
-                fields = self._upcasters[name, version](fields)
-            return cls(**fields)
-        except KeyError as error:
-            raise CodecError(f"{name}: no way from schema version {error} to {current}, or a missing field") from error
-        except (TypeError, ValueError) as error:
-            raise CodecError(f"{name} does not fit its class: {error}") from error
+            values = orjson.loads(data)
+            if schema_version != current:
+                values = self._upcast(name, schema_version, current, values)
+            return cls(**values)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise CodecError(f"{name} of schema version {schema_version} does not fit its class: {error!r}") from error
+
+    def _upcast(self, name: str, version: int, current: int, values: dict[str, Any]) -> dict[str, Any]:
+        for step in range(version, current):
+            upcaster = self._upcasters.get((name, step))
+            if upcaster is None:
+                raise CodecError(f"{name}: no upcaster from schema version {step} to {step + 1}")
+            values = upcaster(values)
+        return values

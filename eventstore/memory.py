@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from eventstore.appending import Now, chained, check_names, utc_now
-from eventstore.errors import GuardFailed, WrongExpectedVersion
+from eventstore.appending import Now, chained, check_names, check_versions, transaction, utc_now
 from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
 from eventstore.reading import GENESIS
+from eventstore.sqlite_file import unavailable
 
 
 class MemoryEventStore:
@@ -29,7 +30,7 @@ class MemoryEventStore:
         self._tables = sqlite3.connect(":memory:", isolation_level=None)
         self._tables.execute("CREATE TABLE projections (name TEXT PRIMARY KEY, version INTEGER, position INTEGER)")
         self._projector = Projector(projections, catch_up)
-        self._projector.rebuild(self._tables.cursor(), self._read_types)
+        self.rebuild()
 
     def append(
         self,
@@ -40,24 +41,23 @@ class MemoryEventStore:
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
     ) -> int:
-        check_names(stream, events)
-        actual = self.version(stream)
-        if actual != expected_version:
-            raise WrongExpectedVersion(stream, expected_version, actual)
-        if guard is not None and (held := self.version(guard.stream)) != guard.version:
-            raise GuardFailed(guard.stream, guard.version, held)
-        recorded = chained(self.head(), stream, expected_version + 1, self._now(), events)
-        self._project(recorded)
+        """See `EventStore.append`."""
+        check_names(stream, events, attachments)
+        time = self._now()
+        with self._transaction() as cursor:
+            check_versions(self, stream, expected_version, guard, attachments)
+            recorded = chained(self.head(), stream, expected_version + 1, time, events)
+            self._projector.apply(cursor, recorded, self.read_all)
         self._events += recorded
         self._streams.setdefault(stream, []).extend(recorded)
-        self._attachments |= {(stream, item.name): item.parts for item in attachments}
+        self._attachments |= {(stream, item.name): item.parts for item in attachments if item.parts}
         return recorded[-1].version
 
     def read_stream(self, stream: str, after_version: int = -1) -> Iterator[RecordedEvent]:
-        return iter(self._streams.get(stream, [])[after_version + 1 :])
+        return iter(self._streams.get(stream, [])[max(after_version + 1, 0) :])
 
     def read_all(self, after_position: int = 0, types: Collection[str] | None = None) -> Iterator[RecordedEvent]:
-        events = iter(self._events[after_position:])
+        events = iter(self._events[max(after_position, 0) :])
         return events if types is None else (event for event in events if event.type in types)
 
     def version(self, stream: str) -> int:
@@ -70,26 +70,26 @@ class MemoryEventStore:
         return iter(self._attachments.get((stream, name), ()))
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._tables.execute(statement, parameters).fetchall()
+        try:
+            return self._tables.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable("memory", error) from error
 
     def rebuild(self, name: str | None = None) -> int:
-        return self._projector.rebuild(self._tables.cursor(), self._read_types, [name] if name else None)
+        with self._transaction() as cursor:
+            return self._projector.rebuild(cursor, self.read_all, self.head().position, name)
 
     def catch_up(self, name: str) -> int:
-        return self._projector.catch_up(self._tables.cursor(), self._read_types, name)
+        with self._transaction() as cursor:
+            return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
 
     def close(self) -> None:
         self._tables.close()
 
-    def _project(self, recorded: Sequence[RecordedEvent]) -> None:
-        cursor = self._tables.cursor()
-        cursor.execute("BEGIN")
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
         try:
-            self._projector.apply(cursor, recorded)
-        except BaseException:
-            cursor.execute("ROLLBACK")
-            raise
-        cursor.execute("COMMIT")
-
-    def _read_types(self, after: int, types: frozenset[str]) -> Iterator[RecordedEvent]:
-        return self.read_all(after, types)
+            with transaction(self._tables) as cursor:
+                yield cursor
+        except sqlite3.Error as error:
+            raise unavailable("memory", error) from error

@@ -1,6 +1,8 @@
 """Keeping read models in step with the events of a SQL connection: inline, as catch-up, and as rebuild.
 
 Used by both backends: the in-memory store keeps its read models in a SQLite database in memory, so that queries are the same.
+Every read model has a row in the table `projections`: the version of its fold, and the position up to which it has followed. An
+inline one follows in each append's transaction. A writer that does not know it leaves it behind; the next that does catches up.
 """
 
 from __future__ import annotations
@@ -8,12 +10,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from eventstore.errors import StoreTooNew
+from eventstore.errors import EventStoreError, StoreTooNew
 from eventstore.events import RecordedEvent
 from eventstore.projection import Projection
 from eventstore.rows import BufferedRows, SqlRows
 
 ReadAll = Callable[[int, frozenset[str]], Iterator[RecordedEvent]]
+
+_OURS = frozenset({"events", "attachments", "projections", "store", "alembic_version"})
+_NEVER = (-1, 0)
 
 
 class Projector:
@@ -25,62 +30,105 @@ class Projector:
     """
 
     def __init__(self, inline: Sequence[Projection], catch_up: Sequence[Projection] = ()) -> None:
-        self._inline = tuple(inline)
-        self._later = tuple(catch_up)
-        self._by_type: dict[str, list[Projection]] = {}
-        for projection in inline:
-            for name in projection.types:
-                self._by_type.setdefault(name, []).append(projection)
+        self._inline = {projection.name: projection for projection in inline}
+        self._later = {projection.name: projection for projection in catch_up}
+        self._all = self._inline | self._later
+        self._refuse_shared_names(len(inline) + len(catch_up))
 
-    def apply(self, cursor: sqlite3.Cursor, events: Sequence[RecordedEvent]) -> None:
-        """Fold freshly appended *events*, in the caller's transaction."""
+    def apply(self, cursor: sqlite3.Cursor, events: Sequence[RecordedEvent], read_all: ReadAll) -> None:
+        """Fold freshly appended *events*, and what a writer without these projections left out, in the caller's transaction."""
+        if not self._inline:
+            return
+        before, head = events[0].position - 1, events[-1].position
+        stored = _stored(cursor)
+        # A newer program may have taken a read model over while this one runs: it is left to that program, which catches up.
+        ours = [p for name, p in self._inline.items() if stored.get(name, _NEVER)[0] == p.version]
+        behind = [p for p in ours if stored[p.name][1] < before]
+        for projection in behind:
+            _fold(cursor, read_all, [projection], stored[projection.name][1], head)
+        following = [p for p in ours if p not in behind]
         rows = SqlRows(cursor)
         for event in events:
-            for projection in self._by_type.get(event.type, ()):
-                projection.apply(event, rows)
-
-    def outdated(self, cursor: sqlite3.Cursor) -> list[Projection]:
-        """Projections whose tables are missing or of an older version.
-
-        Raises:
-            StoreTooNew: A newer program keeps this read model.
-        """
-        stored = dict(cursor.execute("SELECT name, version FROM projections").fetchall())
-        for projection in (*self._inline, *self._later):
-            if stored.get(projection.name, 0) > projection.version:
-                raise StoreTooNew(
-                    f"read model {projection.name} is of version {stored[projection.name]}, this program's is "
-                    f"{projection.version}: use the newer pop-deploy that wrote it"
-                )
-        return [p for p in (*self._inline, *self._later) if stored.get(p.name) != p.version]
-
-    def rebuild(self, cursor: sqlite3.Cursor, read_all: ReadAll, names: Sequence[str] | None = None) -> int:
-        """Drop and fold anew, in the caller's transaction. Returns the number of events folded."""
-        chosen = [p for p in (*self._inline, *self._later) if names is None or p.name in names]
-        for projection in chosen:
-            for table in projection.tables:
-                cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
-                for statement in table.create_statements():
-                    cursor.execute(statement)
-        return self._fold(cursor, read_all, chosen, after=0)
-
-    def catch_up(self, cursor: sqlite3.Cursor, read_all: ReadAll, name: str) -> int:
-        """Fold what *name* has not seen, in the caller's transaction."""
-        projection = next(p for p in self._later if p.name == name)
-        (after,) = cursor.execute("SELECT position FROM projections WHERE name = ?", (name,)).fetchone()
-        return self._fold(cursor, read_all, [projection], after=after)
-
-    def _fold(self, cursor: sqlite3.Cursor, read_all: ReadAll, chosen: Sequence[Projection], *, after: int) -> int:
-        rows, count, position = BufferedRows(cursor), 0, after
-        types = frozenset().union(*(projection.types for projection in chosen))
-        for event in read_all(after, types):
-            for projection in chosen:
+            for projection in following:
                 if event.type in projection.types:
                     projection.apply(event, rows)
-            count, position = count + 1, event.position
-        rows.flush()
-        cursor.executemany(
-            "INSERT OR REPLACE INTO projections (name, version, position) VALUES (?, ?, ?)",
-            [(projection.name, projection.version, position) for projection in chosen],
-        )
-        return count
+        cursor.executemany("UPDATE projections SET position = ? WHERE name = ?", [(head, p.name) for p in following])
+
+    def is_behind(self, cursor: sqlite3.Cursor, head: int) -> bool:
+        """Whether `follow` has something to do.
+
+        Raises:
+            StoreTooNew: A newer program keeps one of these read models.
+        """
+        stored = _stored(cursor)
+        found = [(projection, *stored.get(name, _NEVER)) for name, projection in self._all.items()]
+        for projection, version, _ in found:
+            if version > projection.version:
+                raise StoreTooNew(
+                    f"read model {projection.name} is of version {version}, this program's is {projection.version}: "
+                    "use the newer pop-deploy that wrote it"
+                )
+        return any(version != p.version or (p.name in self._inline and position < head) for p, version, position in found)
+
+    def follow(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int) -> None:
+        """Rebuild what is missing or of an older version, catch up inline ones that are behind, in the caller's transaction."""
+        stored = _stored(cursor)
+        outdated = [p for name, p in self._all.items() if stored.get(name, _NEVER)[0] != p.version]
+        self._rebuild(cursor, read_all, head, outdated)
+        for name, projection in self._inline.items():
+            if projection not in outdated and stored[name][1] < head:
+                _fold(cursor, read_all, [projection], stored[name][1], head)
+
+    def rebuild(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int, name: str | None = None) -> int:
+        """Drop and fold anew, in the caller's transaction. Returns the number of events folded."""
+        chosen = list(self._all.values()) if name is None else [_named(self._all, name)]
+        return self._rebuild(cursor, read_all, head, chosen)
+
+    def catch_up(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int, name: str) -> int:
+        """Fold what *name* has not seen, in the caller's transaction."""
+        projection = _named(self._later, name)
+        version, after = _stored(cursor)[name]
+        if version != projection.version:
+            raise StoreTooNew(f"read model {name} was taken over by another version of this program meanwhile")
+        return _fold(cursor, read_all, [projection], after, head)
+
+    def _rebuild(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int, chosen: Sequence[Projection]) -> int:
+        for table in (table for projection in chosen for table in projection.tables):
+            cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
+            for statement in table.create_statements():
+                cursor.execute(statement)
+        return _fold(cursor, read_all, chosen, 0, head)
+
+    def _refuse_shared_names(self, given: int) -> None:
+        tables = [table.name for projection in self._all.values() for table in projection.tables]
+        if len(self._all) != given or len(set(tables)) != len(tables) or not _OURS.isdisjoint(tables):
+            raise EventStoreError(
+                f"each read model needs a name and tables of its own: {', '.join(self._all)}: {', '.join(tables)}"
+            )
+
+
+def _fold(cursor: sqlite3.Cursor, read_all: ReadAll, chosen: Sequence[Projection], after: int, head: int) -> int:
+    rows, count = BufferedRows(cursor), 0
+    for event in read_all(after, frozenset().union(*(projection.types for projection in chosen))):
+        for projection in chosen:
+            if event.type in projection.types:
+                projection.apply(event, rows)
+        count += 1
+    rows.flush()
+    cursor.executemany(
+        "INSERT OR REPLACE INTO projections (name, version, position) VALUES (?, ?, ?)",
+        [(projection.name, projection.version, head) for projection in chosen],
+    )
+    return count
+
+
+def _stored(cursor: sqlite3.Cursor) -> dict[str, tuple[int, int]]:
+    """Name to (version of the fold, position followed up to)."""
+    return {name: (version, position) for name, version, position in cursor.execute("SELECT * FROM projections")}
+
+
+def _named(projections: dict[str, Projection], name: str) -> Projection:
+    try:
+        return projections[name]
+    except KeyError:
+        raise EventStoreError(f"no such read model: {name}. Known: {', '.join(projections) or 'none'}") from None

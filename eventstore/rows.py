@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from eventstore.errors import EventStoreError
 from eventstore.projection import Key, Row, Table
+
+# What a column takes, and as what it comes back. Anything else SQLite would turn into something similar ("5" into 5), and a fold
+# would see one thing inline and another in a rebuild, which reads its own memory.
+_READS_AS: dict[tuple[str, type], Callable[[Any], Any]] = {
+    ("text", str): str,
+    ("integer", int): int,
+    ("integer", bool): int,
+    ("real", float): float,
+    ("real", int): float,
+    ("blob", bytes): bytes,
+}
 
 
 class SqlRows:
@@ -21,8 +33,7 @@ class SqlRows:
         return dict(zip(table.columns, found, strict=True)) if found else None
 
     def put(self, table: Table, row: Mapping[str, Any]) -> None:
-        statement = _replace(table.name, tuple(table.columns))
-        self._cursor.execute(statement, [row.get(name) for name in table.columns])
+        self._cursor.execute(_replace(table.name, tuple(table.columns)), list(_complete(table, row).values()))
 
     def delete(self, table: Table, *key: Any) -> None:
         self._cursor.execute(_delete(table.name, table.key), key)
@@ -44,11 +55,11 @@ class BufferedRows:
         cached = self._rows.get(table.name, {})
         if key in cached:
             row = cached[key]
-            return dict(row) if row is not None else None
+            return _complete(table, row) if row is not None else None
         return self._below.get(table, *key)
 
     def put(self, table: Table, row: Mapping[str, Any]) -> None:
-        self._keep(table, table.key_of(row), dict(row))
+        self._keep(table, tuple(row.get(name) for name in table.key), dict(row))
 
     def delete(self, table: Table, *key: Any) -> None:
         self._keep(table, key, None)
@@ -59,7 +70,7 @@ class BufferedRows:
             self._cursor.executemany(_delete(name, table.key), [key for key, row in rows.items() if row is None])
             self._cursor.executemany(
                 _replace(name, tuple(table.columns)),
-                [[row.get(column) for column in table.columns] for row in rows.values() if row is not None],
+                [list(_complete(table, row).values()) for row in rows.values() if row is not None],
             )
         self._rows, self._count = {}, 0
 
@@ -70,6 +81,28 @@ class BufferedRows:
         rows[key] = row
         if self._count >= self.LIMIT:
             self.flush()
+
+
+def _complete(table: Table, row: Mapping[str, Any]) -> Row:
+    """*row* as it will be read back: every column of the table, in order.
+
+    Raises:
+        EventStoreError: A column that the table does not have, a value of another type, or no value in the key.
+    """
+    if unknown := row.keys() - table.columns.keys():
+        raise EventStoreError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
+    complete: Row = {}
+    for name, kind in table.columns.items():
+        value = row.get(name)
+        if value is not None:
+            reads_as = _READS_AS.get((kind, type(value)))
+            if reads_as is None:
+                raise EventStoreError(f"table {table.name}, column {name}: expected {kind}, got {type(value).__name__}")
+            value = reads_as(value)
+        elif name in table.key:
+            raise EventStoreError(f"table {table.name}: {name} is part of the key and must have a value")
+        complete[name] = value
+    return complete
 
 
 # Table and column names come from Table objects in the program's code, never from outside.

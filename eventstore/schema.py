@@ -13,11 +13,14 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     UniqueConstraint,
 )
 from sqlalchemy.schema import CreateTable
+
+from eventstore.revisions import APPLICATION_ID
 
 metadata = MetaData()
 
@@ -57,7 +60,13 @@ projections = Table(
 
 store = Table("store", metadata, Column("store_id", Text, primary_key=True), Column("created_at", Text, nullable=False))
 
-revision = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
+# As alembic itself would create it.
+revision = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 # INSERT OR REPLACE deletes without firing DELETE triggers, so an insert over an existing row is refused by itself.
 APPEND_ONLY = [
@@ -73,10 +82,14 @@ BEGIN SELECT RAISE(ABORT, 'events are never replaced'); END""",
 BEGIN SELECT RAISE(ABORT, 'attachments are never changed'); END""",
     """CREATE TRIGGER attachments_no_delete BEFORE DELETE ON attachments
 BEGIN SELECT RAISE(ABORT, 'attachments are never deleted'); END""",
+    """CREATE TRIGGER attachments_no_replace BEFORE INSERT ON attachments
+WHEN EXISTS (SELECT 1 FROM attachments WHERE stream = NEW.stream AND name = NEW.name AND part = NEW.part)
+BEGIN SELECT RAISE(ABORT, 'attachments are never replaced'); END""",
 ]
 
 
 def ddl(dialect: Dialect) -> list[str]:
     """The statements that make an empty store of the newest revision, in order."""
     tables = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
-    return [*tables, *APPEND_ONLY]
+    mark = [f"PRAGMA application_id = {APPLICATION_ID}"] if dialect.name == "sqlite" else []
+    return [*tables, *APPEND_ONLY, *mark]

@@ -1,42 +1,47 @@
 """The durable backend: SQLAlchemy owns engine, schema and dialect; appends run on the cursor of its pooled connection.
 
-One connection is held open for the store's life. SQLite runs in WAL mode with ``synchronous=FULL``: an acknowledged append
-survives a power cut. Start reading at `SqlEventStore.append`.
+One connection is held open for the store's life, by the thread that opened it. SQLite runs in WAL mode with
+``synchronous=FULL``: an acknowledged append survives a power cut. Start reading at `SqlEventStore.append`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from sqlalchemy import create_engine
-from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.engine import URL, Engine
 
-from eventstore.appending import Now, chained, check_names, utc_now
-from eventstore.errors import GuardFailed, StoreMoved, StoreUnavailable, WrongExpectedVersion
-from eventstore.events import Attachment, Guard, NewEvent, RecordedEvent
+from eventstore.appending import Now, chained, check_names, check_versions, transaction, utc_now
+from eventstore.errors import StoreMoved, StoreUnavailable
+from eventstore.events import Attachment, Guard, NewEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
-from eventstore.reading import COLUMNS, SqlReader, stored_revision, unavailable
-from eventstore.revisions import APPLICATION_ID, REVISIONS
+from eventstore.reading import COLUMNS, SqlReader
+from eventstore.revisions import REVISIONS
 from eventstore.schema import ddl
+from eventstore.sqlite_file import BUSY_TIMEOUT_S, inspect, stored_revision, unavailable
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-_BUSY_TIMEOUT_S = 10
+_INSERT_PART = "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?, ?, ?)"
+_SCHEME = "sqlite:///"
 
 
 class SqlEventStore(SqlReader):
     """`EventStore` on SQLite.
 
     Args:
-        url: ``sqlite:////absolute/path/events.db``. A missing file is created, private to its owner (0600).
+        url: ``sqlite:////absolute/path/events.db``; what follows ``sqlite:///`` is the path as it is, nothing is unquoted. A
+            missing file is created, private to its owner (0600).
         projections: Folded inline, in each append's transaction.
         catch_up: Folded when asked.
         now: Clock for the events' times.
+        busy_timeout_s: How long to wait for another writer.
 
     Raises:
         NotAStore, StoreTooNew, StoreUnavailable: See `eventstore.errors`; the file was not changed.
@@ -49,20 +54,26 @@ class SqlEventStore(SqlReader):
         projections: Sequence[Projection] = (),
         catch_up: Sequence[Projection] = (),
         now: Now = utc_now,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
+        path = _sqlite_path(url)
         self._now = now
         self._projector = Projector(projections, catch_up)
-        self._path = _sqlite_path(make_url(url))
-        try:
-            self._engine = _engine(self._path)
+        self._files = path, os.path.realpath(path) + "-wal"
+        inspect(path)
+        _create_private(os.path.realpath(path))
+        opened = _identity(path)
+        self._engine = _engine(path, busy_timeout_s)
+        with ExitStack() as refused, _in_words(path):
+            refused.callback(self._engine.dispose)
             self._pooled = self._engine.raw_connection()
+            refused.callback(self._pooled.close)
             connection = self._pooled.driver_connection
             assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - narrows the pool's type
-            super().__init__(connection)
+            super().__init__(connection, path)
             self._prepare()
-        except sqlite3.Error as error:
-            raise unavailable(self._path, error) from error
-        self._identity = _identity(self._path)
+            self._identities = opened, _identity(self._files[1])
+            refused.pop_all()
 
     def append(
         self,
@@ -74,113 +85,110 @@ class SqlEventStore(SqlReader):
         attachments: Sequence[Attachment] = (),
     ) -> int:
         """See `EventStore.append`."""
-        check_names(stream, events)
+        check_names(stream, events, attachments)
         self._refuse_if_moved()
         time = self._now()
         with self._transaction() as cursor:
-            self._check(stream, expected_version, guard)
+            check_versions(self, stream, expected_version, guard, attachments)
             recorded = chained(self.head(), stream, expected_version + 1, time, events)
             cursor.executemany(_INSERT, recorded)
-            if attachments:
-                cursor.executemany(
-                    "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?, ?, ?)", _parts(stream, attachments)
-                )
-            self._projector.apply(cursor, recorded)
+            for item in attachments:
+                cursor.executemany(_INSERT_PART, [(stream, item.name, number, part) for number, part in enumerate(item.parts)])
+            self._projector.apply(cursor, recorded, self.read_all)
         return recorded[-1].version
 
     def rebuild(self, name: str | None = None) -> int:
         with self._transaction() as cursor:
-            return self._projector.rebuild(cursor, self._read_types, [name] if name else None)
+            return self._projector.rebuild(cursor, self.read_all, self.head().position, name)
 
     def catch_up(self, name: str) -> int:
         with self._transaction() as cursor:
-            return self._projector.catch_up(cursor, self._read_types, name)
+            return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
 
     def close(self) -> None:
         self._pooled.close()
         self._engine.dispose()
 
-    def _check(self, stream: str, expected_version: int, guard: Guard | None) -> None:
-        actual = self.version(stream)
-        if actual != expected_version:
-            raise WrongExpectedVersion(stream, expected_version, actual)
-        if guard is not None and (held := self.version(guard.stream)) != guard.version:
-            raise GuardFailed(guard.stream, guard.version, held)
-
-    def _read_types(self, after: int, types: frozenset[str]) -> Iterator[RecordedEvent]:
-        return self.read_all(after, types)
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
-        """BEGIN IMMEDIATE ... COMMIT: a deferred one that reads first fails with "locked" for all but one of the writers."""
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
+        with _in_words(self._path), transaction(self._connection) as cursor:
             yield cursor
-            cursor.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise unavailable(self._path, error) from error
-        finally:
-            if self._connection.in_transaction:
-                cursor.execute("ROLLBACK")
 
     def _refuse_if_moved(self) -> None:
-        """Appends to a renamed or removed database would report success and be lost to everybody else."""
-        try:
-            here = _identity(self._path)
-        except OSError as error:
-            raise StoreMoved(f"{self._path} is gone ({error.strerror}): nothing was written") from error
-        if here != self._identity:
-            raise StoreMoved(f"{self._path} was replaced by another file while in use: nothing was written")
+        """Appends to a renamed or removed database, or to a removed log, would report success and be lost to everybody else."""
+        for path, opened in zip(self._files, self._identities, strict=True):
+            try:
+                here = _identity(path)
+            except OSError as error:
+                raise StoreMoved(f"{path} is gone ({error.strerror}): nothing was written") from error
+            if here != opened:
+                raise StoreMoved(f"{path} was replaced by another file while in use: nothing was written")
 
     def _prepare(self) -> None:
         """Create or upgrade the schema, then the read models."""
-        revision = stored_revision(self._connection, self._path)
-        if revision is None:
-            self._create()
-        elif revision != REVISIONS[-1]:
+        revision = stored_revision(self._connection, self._path) or self._create()
+        if revision != REVISIONS[-1]:
             from eventstore.upgrade import upgrade
 
             upgrade(self._engine)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-            self._connection.execute(f"PRAGMA {pragma}").fetchone()
-        if self._projector.outdated(self._connection.cursor()):
+        self._use_log()
+        if self._projector.is_behind(self._connection.cursor(), self.head().position):
             with self._transaction() as cursor:
-                # Asked again inside: another process may have built them meanwhile.
-                names = [projection.name for projection in self._projector.outdated(cursor)]
-                self._projector.rebuild(cursor, self._read_types, names)
+                self._projector.follow(cursor, self.read_all, self.head().position)
 
-    def _create(self) -> None:
+    def _create(self) -> str:
         with self._transaction() as cursor:
-            if stored_revision(self._connection, self._path) is not None:
-                return
+            # Asked again inside: another process may have created it meanwhile.
+            if found := stored_revision(self._connection, self._path):
+                return found
             for statement in ddl(self._engine.dialect):
                 cursor.execute(statement)
             cursor.execute("INSERT INTO store (store_id, created_at) VALUES (?, ?)", (uuid4().hex, self._now()))
             cursor.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (REVISIONS[-1],))
-            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        return REVISIONS[-1]
+
+    def _use_log(self) -> None:
+        (mode,) = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreUnavailable(f"{self._path}: its disk cannot hold a write-ahead log (a network disk?). Use a local one.")
+        self._connection.execute("PRAGMA synchronous = FULL")
 
 
-def _sqlite_path(url: URL) -> str:
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        shown = url.render_as_string(hide_password=True)
-        raise StoreUnavailable(f"--store {shown}: expected sqlite:////absolute/path/events.db")
-    return str(Path(url.database).absolute())
-
-
-def _engine(path: str) -> Engine:
+@contextmanager
+def _in_words(path: str) -> Iterator[None]:
     try:
-        # Made by us first: SQLite would create it readable by others, and copies its mode to -wal and -shm.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        yield
+    except sqlite3.Error as error:
+        raise unavailable(path, error) from error
+
+
+def _sqlite_path(url: str) -> str:
+    path = url.removeprefix(_SCHEME)
+    if not url.startswith(_SCHEME) or path in {"", ":memory:"} or "\0" in path:
+        shown = re.sub(r"//.*@", "//***@", url)
+        raise StoreUnavailable(f"--store {shown}: expected sqlite:////absolute/path/events.db")
+    return str(Path(path).absolute())
+
+
+def _create_private(path: str) -> None:
+    """SQLite would create it readable by others, and copies its mode to -wal and -shm.
+
+    An existing file is not opened here: closing a second descriptor would drop the locks that this process holds on it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be opened for writing: {error.strerror}") from error
-    return create_engine(URL.create("sqlite", database=path), connect_args={"timeout": _BUSY_TIMEOUT_S, "isolation_level": None})
+        raise StoreUnavailable(f"{path} cannot be created: {error.strerror}") from error
+
+
+def _engine(path: str, busy_timeout_s: float) -> Engine:
+    # Of one thread: two that share the connection would share a transaction, and one's ROLLBACK would halve the other's append.
+    arguments = {"timeout": busy_timeout_s, "isolation_level": None, "check_same_thread": True}
+    return create_engine(URL.create("sqlite", database=os.path.realpath(path)), connect_args=arguments)
 
 
 def _identity(path: str) -> tuple[int, int]:
     status = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, once per append
     return status.st_dev, status.st_ino
-
-
-def _parts(stream: str, attachments: Sequence[Attachment]) -> list[tuple[str, str, int, bytes]]:
-    return [(stream, item.name, number, part) for item in attachments for number, part in enumerate(item.parts)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 
 def migrations() -> Path:
@@ -16,9 +18,18 @@ def migrations() -> Path:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the store's schema to *revision*; each migration is one transaction."""
+    """Bring the store's schema to *revision* in one transaction, all migrations or none.
+
+    Raises:
+        sqlite3.Error: As the driver raised it.
+    """
     config = Config()
-    config.set_main_option("script_location", str(migrations()))
+    config.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        try:
+            command.upgrade(config, revision)
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise

@@ -23,6 +23,9 @@ BEGIN SELECT RAISE(ABORT, 'events are never replaced'); END""",
 BEGIN SELECT RAISE(ABORT, 'attachments are never changed'); END""",
     """CREATE TRIGGER attachments_no_delete BEFORE DELETE ON attachments
 BEGIN SELECT RAISE(ABORT, 'attachments are never deleted'); END""",
+    """CREATE TRIGGER attachments_no_replace BEFORE INSERT ON attachments
+WHEN EXISTS (SELECT 1 FROM attachments WHERE stream = NEW.stream AND name = NEW.name AND part = NEW.part)
+BEGIN SELECT RAISE(ABORT, 'attachments are never replaced'); END""",
 ]
 
 
@@ -62,3 +65,5 @@ def upgrade() -> None:
     )
     for trigger in TRIGGERS:
         op.execute(trigger)
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"PRAGMA application_id = {0x706F7064}")  # Written out: a migration never changes, whatever the program does.

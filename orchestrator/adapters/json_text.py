@@ -7,11 +7,10 @@ is only searched here. Start at `replace_member`.
 from __future__ import annotations
 
 import json
-from json.decoder import JSONDecoder, scanstring
 from typing import Any, NamedTuple
 
 _BLANKS = " \t\r\n"
-_decode = JSONDecoder(strict=False).raw_decode
+_decode = json.JSONDecoder().raw_decode
 
 
 class Member(NamedTuple):
@@ -29,7 +28,7 @@ def members(text: str) -> list[Member]:
     found = []
     at = _skip(text, text.index("{") + 1)
     while text[at] != "}":
-        name, name_end = scanstring(text, at + 1, False)
+        name, name_end = _decode(text, at)
         value_start = _skip(text, _skip(text, name_end) + 1)
         value_end = _decode(text, value_start)[1]
         found.append(Member(name, at, name_end, value_start, value_end))

@@ -16,8 +16,8 @@ Files in DIRECTORY, all private to the user:
     stderr      the last STDERR_BYTES of stderr alone
     exit        how it ended; appears whole, by a rename, as the last act. Without it nobody knows how the command ended
 
-None of these is synced to disc: they count only while this boot of this host lasts (a reader who comes later must ask the target),
-and a sync would make the step wait for the disc to take in its output.
+None of these is synced to disc: they count only while this boot of this host lasts (who comes later must ask the target), and a
+sync would make the step wait for the disc to take in its output.
 """
 
 import errno
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
     umask = os.umask(0o077)
     _close_inherited()
     os.chdir(directory)
-    place = f"{_read('/proc/sys/kernel/random/boot_id').strip()} {os.readlink('/proc/self/ns/pid')}"
+    place = f"{_read('/proc/sys/kernel/random/boot_id').strip()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
     if not _publish("claim", f"{_identity()} {place}"):
         return
     for name in filter(None, unset.split(",")):
@@ -249,11 +249,11 @@ def _exec(command: list[str]) -> None:
     """Like execvp, without its shell: a file that is no program is an error."""
     program = command[0]
     if "/" in program:
-        os.execv(program, command)
+        os.execv(program, command)  # noqa: S606 - that is what we are for
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     for directory in os.environ.get("PATH", os.defpath).split(":"):
         try:
-            os.execv(f"{directory or '.'}/{program}", command)
+            os.execv(f"{directory or '.'}/{program}", command)  # noqa: S606
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError as problem:  # as the C library does: look on, but remember it

@@ -43,3 +43,31 @@ def environment(function: F) -> F:
 
 def target(*, multiple: bool = False) -> Callable[[F], F]:
     return click.option("--target", "-t", "targets" if multiple else "target", multiple=multiple, metavar="NAME", help="A target of deploy.json.")
+
+
+def deployment_id(*, required: bool = True) -> Callable[[F], F]:
+    return click.argument("deployment_id", metavar="ID" if required else "[ID]", required=required)
+
+
+def wish(function: F) -> F:
+    """What is to be deployed, where and how: for `prepare` and `execute`."""
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Simulate the chosen mode."),
+        click.option("--mode", "-m", type=Mode(), help="dry_run, deploy or canary."),
+        click.option("--version", "-V", metavar="V", help="Otherwise package.json, pyproject.toml or a git tag."),
+        click.option("--all", "all_targets", is_flag=True, help="Every enabled target, one after another."),
+        target(multiple=True),
+        environment,
+    ):
+        function = option(function)
+    return function
+
+
+class Mode(click.Choice[str]):
+    """``dry-run`` is accepted; all data says ``dry_run``."""
+
+    def __init__(self) -> None:
+        super().__init__(["dry_run", "deploy", "canary"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert("dry_run" if value == "dry-run" else value, param, ctx)

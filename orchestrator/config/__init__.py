@@ -1,8 +1,8 @@
 """deploy.json -> typed, checked settings; it is only ever read here, `history` is written by the projections' adapter.
 
-The way through: `reading` (bytes to one JSON object), `convert` with `checks` and `words` (JSON to dataclasses, every mistake said in
-the file's own terms), `entry` (one target with its overrides), `project` (the whole file: start there), `selection` (what holds for
-one deployment). `schema` makes the published JSON schema from the same classes and is imported by name where it is needed.
+Start at `project`, the whole file. Its parts: `reading` (bytes to one JSON object), `convert` with `checks` and `words` (JSON to
+dataclasses, every mistake said in the file's own terms), `entry` (one target with its overrides). Then `selection`: what holds
+for one deployment. `schema` makes the published JSON schema from the same classes and is imported by name where it is needed.
 
 The kinds of target are not known here: the composition root passes `targets.registry.config_type` in.
 """

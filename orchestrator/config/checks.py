@@ -1,18 +1,20 @@
 """Rules for values that types cannot say: names, URLs, addresses, patterns, seconds, and the classes of `domain.settings`.
 
-Each rule answers with what is wrong, or nothing. `convert` applies `CHECKS` to what it has made; `schema` publishes what it can of them.
+Each rule answers with what is wrong, or nothing. `convert` applies `CHECKS` to what it has made; `schema` publishes what it can.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orchestrator.config.words import Path, quoted
 from orchestrator.domain.settings import EnvironmentRules, Freeze, HealthCheck, SecretRef
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Mistake = tuple[Path, str]
 """Path from the checked object to the field, and a sentence about it."""
@@ -93,7 +95,7 @@ def project_name_problem(name: str) -> str | None:
 def _check_health(check: HealthCheck) -> Iterator[Mistake]:
     given = [kind for kind in HEALTH_CHECK_KINDS if getattr(check, kind) is not None]
     if len(given) != 1:
-        yield (), f"expected exactly one of url, tcp and command, got {' and '.join(given) or 'none'}"
+        yield (), f"expected exactly one of url, tcp and command, got {' and '.join(given) or 'none'} (null takes one away)"
     if check.url is not None and (problem := url_problem(check.url)):
         yield ("url",), problem
     if check.tcp is not None and not _is_address(check.tcp):
@@ -129,6 +131,8 @@ def _check_freeze(freeze: Freeze) -> Iterator[Mistake]:
 
 
 def _time(text: str) -> datetime | None:
+    from datetime import datetime  # only a freeze needs it
+
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -1,9 +1,9 @@
 """JSON values -> frozen dataclasses, by their type hints; every mistake is collected, none ends the reading.
 
-A configuration class is a plain dataclass of `str`, `bool`, `int`, `float`, `Literal`, `tuple[X, ...]`, `dict[str, X]`, `X | None`,
-`Value` (a string or a `SecretRef`) and other such dataclasses. What it may say about itself:
+A configuration class is a plain dataclass of `str`, `bool`, `int`, `float`, `Literal`, `tuple[X, ...]`, `dict[str, X]`,
+`X | None`, `Value` (a string or a `SecretRef`) and other such dataclasses. What it may say about itself:
 
-- ``field(metadata={"minimum": 1, "maximum": 65535})``: limits of a number. Names ending in ``_s`` are seconds and have limits anyway.
+- ``field(metadata={"minimum": 1, "maximum": 65535})``: limits of a number. Names ending in ``_s`` are seconds and have some.
 - ``EXTRA_KEYS: ClassVar[bool] = True``: unknown keys are no mistake.
 - ``INPUT_PATHS: ClassVar[tuple[str, ...]]``: fields that name the project's files (checked in `entry`, not here).
 - ``__post_init__`` raising ``ValueError("keep: expected ...")``: what the types cannot say, with the field's name in front.
@@ -29,6 +29,7 @@ from orchestrator.domain.settings import SecretRef
 T = TypeVar("T")
 
 ARGUMENT_LIST = "a list of at least one string"
+UNIONS, LISTS, OBJECTS = (Union, UnionType), (tuple, list, Sequence), (dict, Mapping)  # as get_origin says it
 
 
 class _Invalid:
@@ -66,7 +67,7 @@ def extra_keys_allowed(cls: type) -> bool:
 
 def is_optional_list(wanted: Any) -> bool:
     """``tuple[str, ...] | None``: None says "none", so an empty list is a mistake (an argument list without a program)."""
-    parts = get_args(wanted) if get_origin(wanted) in (Union, UnionType) else ()
+    parts = get_args(wanted) if get_origin(wanted) in UNIONS else ()
     return NoneType in parts and any(get_origin(part) in (tuple, list) for part in parts)
 
 
@@ -95,24 +96,23 @@ class Converter:
 
     def convert(self, value: Any, wanted: Any, path: Path) -> Any:
         """*value* as the type *wanted*, or `INVALID`."""
-        origin = get_origin(wanted)
-        if wanted is Any:
-            return value
-        if origin in (Union, UnionType):
+        if get_origin(wanted) in UNIONS:
             return self._union(value, wanted, path)
         if not _fits(value, wanted):
             return self.wrong(path, expected(wanted), found(value, secret=hides_secret(wanted)))
+        return self._made(value, wanted, path)
+
+    def _made(self, value: Any, wanted: Any, path: Path) -> Any:
+        origin = get_origin(wanted)
         if wanted is SecretRef:
             return self._secret(value, path)
-        if wanted is float:
-            return float(value)
-        if origin in (tuple, list, Sequence):
+        if origin in LISTS:
             return self._list(value, wanted, path)
-        if origin in (dict, Mapping):
+        if origin in OBJECTS:
             return self._mapping(value, get_args(wanted)[1], path)
         if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
             return self._object(value, wanted, path)
-        return value if origin is Literal else wanted(value)
+        return value if origin is Literal or wanted is Any else wanted(value)
 
     def _union(self, value: Any, wanted: Any, path: Path) -> Any:
         options = [option for option in get_args(wanted) if _fits(value, option)]
@@ -189,7 +189,7 @@ def _narrower(result: Any, field: Field) -> str | None:
         return "a string on one line, without control characters"
     if isinstance(result, int | float) and not isinstance(result, bool):
         return seconds_problem(field.key, result) or _limits_problem(result, field.metadata)
-    if result == () and is_optional_list(field.wanted):
+    if isinstance(result, tuple | list) and not result and is_optional_list(field.wanted):
         return ARGUMENT_LIST
     if isinstance(result, dict) and hides_secret(field.wanted) and any(not _is_variable(key) for key in result):
         return "names without '=' and blanks"
@@ -212,32 +212,29 @@ def _is_variable(name: str) -> bool:
 def _fits(value: Any, wanted: Any) -> bool:
     """Whether *value* is the kind of JSON value that *wanted* is made from; what is inside is not looked at."""
     origin = get_origin(wanted)
-    if wanted is Any:
-        return True
-    if origin in (Union, UnionType):
+    if origin in UNIONS:
         return any(_fits(value, option) for option in get_args(wanted))
     if origin is Literal:
         return any(value == choice and type(value) is type(choice) for choice in get_args(wanted))
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return any(value == choice.value for choice in wanted)
-    if wanted is NoneType:
-        return value is None
-    if wanted in (str, bool, int):
-        return type(value) is wanted
-    if wanted is float:
-        return type(value) in (int, float)
-    if origin in (tuple, list, Sequence):
+    if origin in LISTS:
         return isinstance(value, list)
-    return isinstance(value, dict) and _is_object(wanted)
+    return isinstance(value, dict) if origin in OBJECTS else wanted is Any or _fits_class(value, wanted)
 
 
-def _is_object(wanted: Any) -> bool:
-    made_from_object = isinstance(wanted, type) and (dataclasses.is_dataclass(wanted) or issubclass(wanted, dict))
-    return made_from_object or get_origin(wanted) in (dict, Mapping)
+def _fits_class(value: Any, wanted: type) -> bool:
+    if dataclasses.is_dataclass(wanted) or issubclass(wanted, dict):
+        return isinstance(value, dict)
+    if issubclass(wanted, Enum):
+        return any(value == choice.value for choice in wanted)
+    if wanted not in (str, bool, int, float, NoneType):
+        raise TypeError(f"a configuration class cannot have a field of {wanted}: JSON has no such value")
+    return type(value) in ((int, float) if wanted is float else (wanted,))
 
 
 def _required_keys(wanted: Any) -> set[str]:
-    return {key for key, field in fields_of(wanted).items() if field.required} if dataclasses.is_dataclass(wanted) else set()
+    if not (isinstance(wanted, type) and dataclasses.is_dataclass(wanted)):
+        return set()
+    return {key for key, field in fields_of(wanted).items() if field.required}
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

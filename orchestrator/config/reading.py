@@ -1,7 +1,7 @@
 """The bytes of a deploy.json -> one JSON object, or a `ConfigError`; never a traceback.
 
-Stricter than JSON itself where lenience would lose something later: a key written twice (one of the two would vanish when the file
-is written again), numbers that are not finite or do not fit 64 bits, text that is not Unicode. What the keys mean is not decided here.
+Stricter than JSON itself where lenience would lose something later: a key written twice (one of the two would vanish when the
+file is written again), numbers that are not finite or do not fit 64 bits, text that is not Unicode. Keys mean nothing here yet.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The words of the messages: what was expected, what was found, where, and which known name is nearest.
 
-Nothing here decides whether a value is right; `convert` does. No value that may be secret is ever put into words (`hides_secret`).
+Nothing here decides whether a value is right; `convert` does. What may be secret is never put into words (`hides_secret`).
 """
 
 from __future__ import annotations

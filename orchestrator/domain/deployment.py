@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import IllegalTransition, NotConfirmed, PlanStale
-from orchestrator.domain.lifecycle import State, Trigger, target_of
+from orchestrator.domain.lifecycle import UNDER_WAY, State, Trigger, target_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
 
 
@@ -76,6 +76,10 @@ class Execution:
     def in_doubt(self) -> StepRecord | None:
         """The step whose intent is on record and whose outcome is not."""
         return next((record for record in self.records.values() if record.status is Status.RUNNING), None)
+
+    @property
+    def failed(self) -> StepRecord | None:
+        return next((record for record in self.records.values() if record.status is Status.FAILED), None)
 
     @property
     def outcomes(self) -> dict[str, Mapping[str, Any]]:
@@ -178,6 +182,11 @@ class Deployment:
     @property
     def dry_run(self) -> bool:
         return self.simulate or self.mode is Mode.DRY_RUN
+
+    @property
+    def under_way(self) -> bool:
+        """Begun and not ended: it claims its slot. A release that failed a later verification is not under way."""
+        return self.state in UNDER_WAY and not (self.state is State.DEPLOYED and self.finished_at is not None)
 
     @property
     def plan_mode(self) -> Mode:
@@ -354,7 +363,10 @@ def _failed(d: Deployment, event: e.DeploymentFailed, time: str) -> None:
 def _rollback_started(d: Deployment, event: e.RollbackStarted, time: str) -> None:
     plan = Plan.from_json(event.plan)
     d.rollback = Rollback(plan, Release.from_json(event.to), event.automatic, event.by, event.reason, time)
-    d.backward, d.rollback_failure = Execution.of(Phase.ROLLBACK, plan.steps), None
+    before, d.backward, d.rollback_failure = d.backward, Execution.of(Phase.ROLLBACK, plan.steps), None
+    for name, record in d.backward.records.items():
+        # Attempts are counted over all rollbacks of the deployment: they name the logs.
+        record.attempt = before.records[name].attempt if before and name in before.records else 0
 
 
 def _rolled_back(d: Deployment, event: e.RolledBack, time: str) -> None:

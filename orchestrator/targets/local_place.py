@@ -117,7 +117,9 @@ class Place:
         if owner is None or owner == _identity(self.slot):
             return owner is not None
         if not self.adopt:
-            raise ForeignResource(f"{self.root} {_whose(owner)}. Give {self.slot} a path of its own, or set adopt: true to take it over.")
+            raise ForeignResource(
+                f"{self.root} {_whose(owner)}. Give {self.slot} a path of its own, or set adopt: true to take it over."
+            )
         return False
 
     def current_name(self) -> str | None:
@@ -139,7 +141,7 @@ class Place:
 
     def record(self, name: str) -> Record | None:
         """The record of release *name* of this slot; None unless both record and directory are there."""
-        found = _read_json(self.record_file(name))
+        found = read_json(self.record_file(name))
         if found is None or found.get("slot") != _identity(self.slot) or not self.directory(name).is_dir():
             return None
         return Record(name=name, **found["release"])
@@ -192,7 +194,7 @@ class Place:
         marker = self.root / MARKER
         if not marker.exists():
             return {} if {entry.name for entry in self.root.iterdir()} - _MAY_BE_THERE - {f"{MARKER}.new"} else None
-        return {key: value for key, value in (_read_json(marker) or {}).items() if key != "schema"}
+        return {key: value for key, value in (read_json(marker) or {}).items() if key != "schema"}
 
 
 def release_name(version: str, deployment_id: str) -> str:
@@ -258,7 +260,7 @@ def _readlink(path: Path) -> str | None:
         return ""
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+KILL = signal.SIGKILL
 KILL_WAIT_S = 5.0
 _TICK_S = 0.02
 
@@ -64,7 +65,7 @@ def pid_namespace() -> str:
 
 
 def current() -> ProcessId:
-    """Identity of this process. Raises ProcessLookupError never, OSError where /proc is not mounted."""
+    """Identity of this process."""
     return of(os.getpid())
 
 
@@ -80,86 +81,113 @@ def alive(identity: ProcessId) -> bool:
 
 
 def wait_end(identity: ProcessId, timeout_s: float) -> bool:
-    """Wait until the process has ended, *timeout_s* at most. True when it has (also long ago)."""
+    """Wait until the process has ended, *timeout_s* at most.
+
+    Returns:
+        True when it has ended, also long ago or in an earlier boot. False when it has not, or lives (if at all) in a pid
+        namespace that cannot be seen from here.
+    """
     with _opened(identity) as fd:
-        return fd is None or _ended(fd, timeout_s)
+        return _foretold(identity) if fd is None else _ended(fd, timeout_s)
+
+
+def request_end(identity: ProcessId) -> bool:
+    """Send TERM to this very process alone. False when that is not possible: it has ended, or belongs to another user."""
+    with _opened(identity) as fd:
+        try:
+            if fd is not None:
+                signal.pidfd_send_signal(fd, signal.SIGTERM)
+                signal.pidfd_send_signal(fd, signal.SIGCONT)  # a stopped process takes TERM only when continued
+            return fd is not None
+        except (ProcessLookupError, PermissionError):
+            return False
 
 
 def terminate(identity: ProcessId, group: bool, drain_s: float) -> bool:
     """Ask the process to end with TERM; KILL it after *drain_s* seconds. Another process that got its pid is not touched.
 
     Args:
-        group: It leads a process group: signal the whole group, and do not return before the group has ended too.
+        group: Where it leads a process group: signal the whole group, and do not return before all of it has ended.
 
     Returns:
         True when nothing of it runs any more, also when it had ended before; then its group is left alone, because nobody
-        can tell whose group that is. False when it survives KILL for 5 s or belongs to another user.
+        can tell whose group that is. False when it survives KILL for 5 s, belongs to another user, or cannot be seen from here.
     """
     with _opened(identity) as fd:
-        if fd is None or _ended(fd, 0):
-            return True
-        if group and _stat(identity.pid).group != identity.pid:
-            group = False  # it leads none: its group is its starter's
+        if fd is None:
+            return _foretold(identity)
         try:
-            return _terminate(identity.pid, fd, group, drain_s)
+            stat = _stat(identity.pid)
+            return _ended(fd, 0) or _Stopping(fd, stat, group and stat.group == identity.pid).stop(drain_s)
+        except ProcessLookupError:
+            return True
         except PermissionError:
             return False
 
 
-def _terminate(pid: int, fd: int, group: bool, drain_s: float) -> bool:
-    session = _stat(pid).session
-    for number in (signal.SIGTERM, signal.SIGCONT):  # a stopped process takes TERM only when continued
-        _send(pid, fd, number, group)
-    deadline = time.monotonic() + drain_s
-    if _gone(pid, fd, session, group, deadline):
-        return True
-    _send(pid, fd, signal.SIGKILL, group)
-    deadline = time.monotonic() + KILL_WAIT_S
-    while not _gone(pid, fd, session, group, min(deadline, time.monotonic() + 0.1)):
-        if time.monotonic() >= deadline:
-            return False
-        kill_members(pid, session)
-    return True
-
-
-def _gone(pid: int, fd: int, session: int, group: bool, deadline: float) -> bool:
-    if not _ended(fd, max(0.0, deadline - time.monotonic())):
-        return False
-    while group and members(pid, session):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_TICK_S)  # the end of a group of processes that are not ours to wait for is no event
-    return True
-
-
-def _send(pid: int, fd: int, number: int, group: bool) -> None:
-    """To the group while its leader is there (its number is then nobody else's), else to the process alone."""
-    with contextlib.suppress(ProcessLookupError):
-        if group and not _ended(fd, 0):
-            os.killpg(pid, number)
-        else:
-            signal.pidfd_send_signal(fd, number)
-
-
 def members(group: int, session: int) -> list[ProcessId]:
-    """The running processes of a process group within a session. Both numbers must fit, so that after the death of the
-    group's leader a group that later got its number is not taken for it."""
+    """The running processes of a process group within a session. Both numbers must fit: after the death of the group's
+    leader, a group that got its number later is then not taken for it."""
     boot, namespace, found = boot_id(), pid_namespace(), []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with contextlib.suppress(ProcessLookupError):
-                stat = _stat(int(name))
+                stat = _stat(int(entry.name))
                 if (stat.group, stat.session) == (group, session) and stat.state not in "ZX":
-                    found.append(ProcessId(int(name), stat.start_ticks, boot, namespace))
+                    found.append(ProcessId(int(entry.name), stat.start_ticks, boot, namespace))
     return found
 
 
-def kill_members(group: int, session: int) -> None:
-    """KILL every process of the group, each by its own pidfd. Raises PermissionError for another user's."""
+def signal_members(group: int, session: int, number: int) -> None:
+    """Send a signal to every process of the group, each by its own pidfd. Raises PermissionError for another user's."""
     for member in members(group, session):
         with _opened(member) as fd, contextlib.suppress(ProcessLookupError):
             if fd is not None:
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                signal.pidfd_send_signal(fd, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopping:
+    fd: int
+    stat: _Stat
+    group: bool
+
+    def stop(self, drain_s: float) -> bool:
+        self._send(signal.SIGTERM)
+        self._send(signal.SIGCONT)  # a stopped process takes TERM only when continued
+        if self._gone(drain_s):
+            return True
+        deadline = time.monotonic() + KILL_WAIT_S
+        while time.monotonic() < deadline:
+            self._send(signal.SIGKILL)
+            if self._gone(0.2):
+                return True
+        return False
+
+    def _send(self, number: int) -> None:
+        """At once to the group while its leader is there (its number is then nobody else's), else one by one."""
+        with contextlib.suppress(ProcessLookupError):
+            if not self.group:
+                signal.pidfd_send_signal(self.fd, number)
+            elif _ended(self.fd, 0):
+                signal_members(self.stat.group, self.stat.session, number)
+            else:
+                os.killpg(self.stat.group, number)
+
+    def _gone(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        if not _ended(self.fd, timeout_s):
+            return False
+        while self.group and members(self.stat.group, self.stat.session):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_TICK_S)  # nobody is told of the end of processes that are not his children
+        return True
+
+
+def _foretold(identity: ProcessId) -> bool:
+    """No such process here: it has ended, unless it lives in another pid namespace of this boot."""
+    return identity.boot_id != boot_id() or identity.pid_namespace == pid_namespace()
 
 
 @contextlib.contextmanager
@@ -180,6 +208,7 @@ def _opened(identity: ProcessId) -> Iterator[int | None]:
 
 
 def _ended(fd: int, timeout_s: float) -> bool:
+    """A pidfd becomes readable at the end of the whole process, reaped or not."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(timeout_s * 1000))

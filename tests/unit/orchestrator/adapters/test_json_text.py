@@ -13,14 +13,12 @@ RECORD = {"target": "web", "version": "1.0.0"}
 
 
 def test_keeps_order_and_formatting_around_a_member_in_the_middle() -> None:
-    text = '{\n    "b" :  [1,2,   3],\n    "history": [],\n    "a": {"x":1}\n}\n'
+    before, after = '{\n    "b" :  [1,2,   3],\n    "history": ', ',\n    "a": {"x":1}\n}\n'
 
-    changed = replace_member(text, "history", [RECORD])
+    changed = replace_member(f"{before}[]{after}", "history", [RECORD])
 
-    assert changed == (
-        '{\n    "b" :  [1,2,   3],\n    "history": [\n        {\n            "target" :  "web"'.replace('"target" :  ', '"target": ')
-        + ',\n            "version": "1.0.0"\n        }\n    ],\n    "a": {"x":1}\n}\n'
-    )
+    written = '[\n        {\n            "target": "web",\n            "version": "1.0.0"\n        }\n    ]'
+    assert changed == before + written + after
 
 
 def test_an_empty_list_stands_on_one_line() -> None:

@@ -1,0 +1,111 @@
+"""The recorded children of one store, as the services see them: implements `services.ports.Children`.
+
+How a child is run is in `child.py`, what became of it in `settle.py`, its output in `spool.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eventstore import Attachment
+from orchestrator.adapters import child, settle
+from orchestrator.adapters.attempt import CommandDirectory
+from orchestrator.adapters.settle import Verdict
+from orchestrator.adapters.signals import StopFlag
+from orchestrator.adapters.spool import spool_chunks
+from orchestrator.domain.masking import Masker
+from orchestrator.services.ports import ChildEnded, Settled
+
+_TAIL_CHARS = 64 * 1024
+
+
+class RecordedChildren:
+    """Implements `services.ports.Children`.
+
+    Args:
+        directory: Where attempts keep their files, private to this user.
+        say: Told what is waited for.
+    """
+
+    def __init__(self, directory: Path, masker: Masker, stop: StopFlag, say: Callable[[str], None]) -> None:
+        self._directory, self._masker, self._stop, self._say = directory, masker, stop, say
+
+    def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int) -> Path:
+        path = self._directory / deployment_id / f"{phase}-{step}-{attempt}"
+        if path.exists():
+            # Made by a process that died before it could record the intent: nothing ran in it.
+            shutil.rmtree(path)
+        path.mkdir(mode=0o700, parents=True)
+        return path
+
+    def run(
+        self,
+        attempt_dir: Path,
+        name: str,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        timeout_s: float,
+        follow: Callable[[bytes], None] | None,
+    ) -> ChildEnded:
+        ended = child.run(
+            attempt_dir,
+            name,
+            argv,
+            cwd=cwd,
+            env={**os.environ, **env},
+            timeout_s=timeout_s,
+            stop=self._stop,
+            follow=self._masked(follow),
+        )
+        return ChildEnded(
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            timed_out=ended.timed_out,
+            interrupted=ended.interrupted,
+            duration_ms=ended.duration_ms,
+            stdout=self._text(ended.head + ended.tail),
+            stderr=self._text(ended.stderr_tail),
+        )
+
+    def settle(self, attempt_dir: Path, *, same_boot: bool, wait_s: float) -> Settled:
+        found = settle.settle(
+            attempt_dir, same_host_boot=same_boot, stop_after_s=wait_s, stop=self._stop, waiting=self._say
+        )
+        return Settled(
+            started=found.verdict not in (Verdict.NEVER_STARTED, Verdict.NO_COMMAND),
+            exit_codes=found.exit_codes,
+            unknown=found.reason if found.verdict is Verdict.UNKNOWN else "",
+        )
+
+    def output(self, attempt_dir: Path, name: str) -> tuple[Attachment, Mapping[str, Any]] | None:
+        if not attempt_dir.is_dir():
+            return None
+        commands = sorted(
+            (CommandDirectory(path) for path in attempt_dir.iterdir() if path.is_dir()), key=lambda command: command.claimed_at()
+        )
+        packed = [(command.name, spool_chunks(command.result().spool, self._masker)) for command in commands]
+        chunks = tuple(chunk for _, output in packed for chunk in output.chunks)
+        if not chunks:
+            return None
+        described = [
+            {"command": command, "sha256": output.digest, "bytes": output.size_bytes, "cut_bytes": output.cut_bytes}
+            for command, output in packed
+        ]
+        return Attachment(name, chunks), {"attachment": name, "commands": described}
+
+    def discard(self, attempt_dir: Path) -> None:
+        shutil.rmtree(attempt_dir, ignore_errors=True)
+
+    def _text(self, data: bytes) -> str:
+        return self._masker.mask(data.decode(errors="replace")[-_TAIL_CHARS:])
+
+    def _masked(self, follow: Callable[[bytes], None] | None) -> Callable[[bytes], None] | None:
+        if follow is None:
+            return None
+        return lambda block: follow(self._masker.mask_bytes(block))

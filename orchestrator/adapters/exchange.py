@@ -1,0 +1,249 @@
+"""Replace a file only while it still holds what was read: `replace_if_unchanged`; and `recover` what a crash left behind.
+
+For files that editors and other tools write too, with whom no lock can be agreed. Those that write in place are held off while
+we compare and swap (`held_file`). For those that rename, our file and theirs change places in one step (``renameat2`` with
+``RENAME_EXCHANGE``); what came out is looked at, and put back if it is not what was read. A plain rename loses whatever was saved
+between our reading and our renaming. What remains: a tool that saves by renaming in the microseconds between our comparison and
+our swap, and reads the file again before it is put back, sees its save undone. Where the file system cannot exchange, the file is
+compared and renamed over, and a save in those microseconds is lost.
+
+The caller holds a lock against other processes of ours; nothing here locks. Both digests stand in the name of the temporary file,
+so that `recover` can tell after a crash whether it is ours or somebody's edit.
+"""
+# ruff: noqa: PTH104, PTH105, PTH108, PTH116, PTH118, PTH119, PTH120 - see data_directory
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from contextlib import suppress
+
+from orchestrator.adapters.held_file import HeldFile
+
+SETTLE_S = 2.0
+"""Deadline of putting back what others save while we put back what others saved."""
+
+_PART = ".part"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+
+_Seen = tuple[int, ...] | None
+"""Which file, and in which state, stood somewhere; None when somebody is writing it."""
+
+
+class ExchangeUnavailable(OSError):
+    """This file system, kernel or C library cannot exchange two files."""
+
+
+class Unsettled(TimeoutError):
+    """Others kept writing while their contents were put back; the temporary file has to stay for `recover`."""
+
+
+def replace_if_unchanged(path: str, expected: bytes, new: bytes) -> bool:
+    """Make *new* the contents of *path* if they are *expected*; mode and owner stay. Durable on return.
+
+    Returns:
+        False when somebody else wrote first, or is writing: their contents stand there, nothing of ours does.
+
+    Raises:
+        Unsettled: Others kept writing; their newest contents may lie beside the file until `recover` runs.
+        OSError: It cannot be written; *path* is as it was.
+    """
+    try:
+        temporary = _write_beside(path, expected, new)
+    except FileNotFoundError:
+        return False
+    try:
+        replaced = _swap(temporary, path, expected)
+    except Unsettled:
+        raise
+    except FileNotFoundError:  # it was unlinked, by an editor that is about to write it anew
+        os.unlink(temporary)
+        return False
+    except OSError:
+        os.unlink(temporary)
+        raise
+    _finish(temporary, path)
+    return replaced
+
+
+def recover(path: str) -> tuple[str, ...]:
+    """Clear away what earlier processes left beside *path* when they were killed.
+
+    An edit that one of them had pushed aside goes back to *path* when nobody has written since, else it is kept as a backup.
+
+    Returns:
+        Paths of the backups made.
+    """
+    with os.scandir(os.path.dirname(path)) as entries:
+        left = [entry.path for entry in entries if entry.name.startswith(_prefix(path))]
+    return tuple(kept for temporary in left if (kept := _recover_one(temporary, path)) is not None)
+
+
+def partial_name(path: str) -> str:
+    """A name for a temporary file beside *path* that `recover` deletes whatever it holds."""
+    return os.path.join(os.path.dirname(path), f"{_prefix(path)}{os.urandom(4).hex()}{_PART}")
+
+
+def backup_name(path: str) -> str:
+    """A free name beside *path*: ``deploy.json.bak-20260318T143022Z``, and ``-2``, ``-3`` if that second is taken."""
+    name = f"{path}.bak-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    number, free = 1, name
+    while os.path.lexists(free):
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def write_new(path: str, contents: bytes, mode: int, *, like: os.stat_result | None = None) -> None:
+    """Write *contents* durably to *path*, which must not exist, with *mode* and, if given, the owner of *like*.
+
+    Raises:
+        FileExistsError: Something stands there; it is untouched.
+        OSError: It cannot be written; nothing is left behind.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        left = memoryview(contents)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        if like is not None:
+            _keep_owner(descriptor, like)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(directory: str) -> None:
+    """Make the names in *directory* survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def exchange(one: str, other: str) -> None:
+    """Let two existing files change places in one step.
+
+    Raises:
+        ExchangeUnavailable: Not here.
+    """
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        raise ExchangeUnavailable(errno.ENOSYS, "the C library has no renameat2") from None
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return
+    code = ctypes.get_errno()
+    raise (ExchangeUnavailable if code in _NO_EXCHANGE else OSError)(code, os.strerror(code), other)
+
+
+def digest(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()[:32]
+
+
+def _swap(temporary: str, path: str, expected: bytes) -> bool:
+    ours = _seen(temporary)
+    with HeldFile(path) as held:
+        if held.has_writers or held.read() != expected:
+            return False
+        try:
+            exchange(temporary, path)
+        except ExchangeUnavailable:
+            os.replace(temporary, path)
+            return True
+        if held.is_at(temporary) and held.still_holds(expected):
+            return True
+        _put_back(temporary, path, ours)
+        return False
+
+
+def _put_back(temporary: str, path: str, ours: _Seen) -> None:
+    """Exchange until *ours* is what came out: then the newest contents of others stand at *path*.
+
+    While an edit goes back, somebody may save over what stood there for a moment; then that is the newest, and so on.
+    """
+    deadline = time.monotonic() + SETTLE_S
+    try:
+        put, wanted = _seen(temporary), ours
+        exchange(temporary, path)
+        while (out := _seen_at_rest(temporary)) is None or out != wanted:
+            if time.monotonic() > deadline:
+                raise Unsettled(f"{path} is being written again and again")
+            exchange(temporary, path)
+            put, wanted = out, put
+    except FileNotFoundError as error:
+        raise Unsettled(f"{path} was removed while it was being written") from error
+
+
+def _recover_one(temporary: str, path: str) -> str | None:
+    _, expected, new = temporary.rsplit("-", 2)
+    if not temporary.endswith(_PART) and _digest_at(temporary) not in (expected, new):
+        if _digest_at(path) != new:
+            backup = backup_name(path)
+            os.rename(temporary, backup)
+            return backup
+        _put_back(temporary, path, _seen(path))
+    _finish(temporary, path)
+    return None
+
+
+def _finish(temporary: str, path: str) -> None:
+    with suppress(FileNotFoundError):  # renamed over, where there is no exchange
+        os.unlink(temporary)
+    sync_directory(os.path.dirname(path))
+
+
+def _seen(path: str) -> _Seen:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _seen_at_rest(path: str) -> _Seen:
+    with HeldFile(path) as held:
+        return None if held.has_writers else _seen(path)
+
+
+def _digest_at(path: str) -> str | None:
+    """Digest of what *path* holds; None when it is missing, or somebody is writing it."""
+    try:
+        with HeldFile(path) as held:
+            return None if held.has_writers else digest(held.read())
+    except FileNotFoundError:
+        return None
+
+
+def _write_beside(path: str, expected: bytes, new: bytes) -> str:
+    found = os.stat(path)
+    if not os.access(path, os.W_OK):  # a rename would get around a mode that says "do not write"
+        raise PermissionError(errno.EACCES, "the file is not writable", path)
+    partial = partial_name(path)
+    ready = f"{partial.removesuffix(_PART)}-{digest(expected)}-{digest(new)}"
+    write_new(partial, new, stat.S_IMODE(found.st_mode), like=found)
+    os.rename(partial, ready)  # only a name with digests has whole contents
+    return ready
+
+
+def _prefix(path: str) -> str:
+    return f".{os.path.basename(path)}.pop-deploy-"
+
+
+def _keep_owner(descriptor: int, like: os.stat_result) -> None:
+    mine = os.fstat(descriptor)
+    if (mine.st_uid, mine.st_gid) == (like.st_uid, like.st_gid):
+        return
+    try:
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    except PermissionError:
+        # Only root may give files away. Within a team the group is what counts: if that cannot be kept either, this raises.
+        os.fchown(descriptor, -1, like.st_gid)

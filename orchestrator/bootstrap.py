@@ -1,0 +1,186 @@
+"""The composition root: the only place that knows all parts.
+
+`open_workspace` wires everything for commands that write; `open_reader` opens the store for those that only read, with the
+standard library alone, because `history` has to start as fast as the interpreter allows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from eventstore.errors import StoreOutdated, StoreUnavailable
+from orchestrator.adapters import data_directory
+from orchestrator.projections.registry import READ_MODELS
+
+if TYPE_CHECKING:
+    from eventstore import EventReader, EventStore
+    from orchestrator.adapters.signals import StopFlag
+    from orchestrator.config import ProjectConfig, ResolvedTarget
+    from orchestrator.domain.plan import Slot
+    from orchestrator.services.ports import Narrator
+    from orchestrator.services.workspace import Workspace
+    from orchestrator.targets.base import Target
+
+
+class NoStore(StoreUnavailable):
+    """Nothing was ever recorded for this project."""
+
+
+def open_reader(directory: str, store: str | None) -> EventReader:
+    """The project's events, for reading only.
+
+    Args:
+        directory: The project.
+        store: ``--store``; None for the data directory's own.
+
+    Raises:
+        NoStore: There is none yet.
+        StoreUnavailable: It cannot be read.
+    """
+    path = store_path(directory, store)
+    if not os.path.exists(path):  # noqa: PTH110 - pathlib would cost a fifth of what `history` may take
+        raise NoStore(f"{path}: nothing was recorded here yet. Next: pop-deploy init, then pop-deploy execute")
+    from eventstore.reading import open_read_only
+
+    try:
+        return open_read_only(path, READ_MODELS)
+    except StoreOutdated:
+        return open_store(directory, store)
+
+
+def open_store(directory: str, store: str | None, wrap: Callable[[EventStore], EventStore] | None = None) -> EventStore:
+    """The project's events, for writing; made or upgraded when needed."""
+    from eventstore.sql import SqlEventStore
+    from orchestrator.projections.registry import inline
+
+    path = store_path(directory, store)
+    data_directory.ensure_private(os.path.dirname(path))  # noqa: PTH120
+    opened: EventStore = SqlEventStore(f"sqlite:///{path}", projections=inline())
+    return wrap(opened) if wrap else opened
+
+
+def store_path(directory: str, store: str | None) -> str:
+    """The SQLite file. Only SQLite is known here."""
+    if store is None:
+        return data_directory.events_db(data_directory.data_directory(directory))
+    if not store.startswith("sqlite:///"):
+        from sqlalchemy.engine import make_url
+
+        try:
+            shown = make_url(store).render_as_string(hide_password=True)
+        except Exception as error:
+            raise StoreUnavailable("--store: expected sqlite:////absolute/path/events.db") from error
+        raise StoreUnavailable(f"--store {shown}: expected sqlite:////absolute/path/events.db")
+    return os.path.abspath(store.removeprefix("sqlite:///"))  # noqa: PTH100
+
+
+def load_config(directory: str) -> ProjectConfig:
+    """deploy.json, read and checked."""
+    from pathlib import Path
+
+    from orchestrator import config
+    from orchestrator.targets import registry
+
+    path = Path(data_directory.deploy_json(data_directory.data_directory(directory)))
+    return config.load(path, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=Path(directory).absolute())
+
+
+@contextmanager
+def open_workspace(
+    directory: str,
+    store: str | None,
+    *,
+    actor: str | None,
+    narrator: Narrator,
+    environ: Mapping[str, str] = os.environ,
+    wrap_store: Callable[[EventStore], EventStore] | None = None,
+) -> Iterator[Workspace]:
+    """Everything wired for one command, closed at its end. Signals ask it to stop from here on.
+
+    Args:
+        actor: ``--actor``.
+        wrap_store: Puts something around the store: the crash suite kills the process there.
+
+    Raises:
+        ConfigError, ConfigMissing: deploy.json is not what it should be.
+        StoreUnavailable: See `open_store`.
+    """
+    from orchestrator.adapters.signals import Signals, StopFlag
+
+    config = load_config(directory)
+    opened = open_store(directory, store, wrap_store)
+    flag = StopFlag()
+    try:
+        with Signals(flag):
+            yield _wire(directory, store, config, opened, flag, actor=actor, narrator=narrator, environ=environ)
+    finally:
+        opened.close()
+
+
+def _wire(
+    directory: str,
+    store: str | None,
+    config: ProjectConfig,
+    opened: EventStore,
+    flag: StopFlag,
+    *,
+    actor: str | None,
+    narrator: Narrator,
+    environ: Mapping[str, str],
+) -> Workspace:
+    from pathlib import Path
+
+    from orchestrator.adapters import identity
+    from orchestrator.adapters.children import RecordedChildren
+    from orchestrator.adapters.clock import SystemClock
+    from orchestrator.adapters.deploy_json import DeployJsonFile
+    from orchestrator.adapters.health import HealthChecks
+    from orchestrator.adapters.locks import FileLocks
+    from orchestrator.adapters.new_ids import new_id
+    from orchestrator.adapters.project_files import ProjectTree
+    from orchestrator.adapters.query import SubprocessQuery
+    from orchestrator.adapters.secrets import SecretStore
+    from orchestrator.adapters.version_of_tool import tool_version
+    from orchestrator.domain.masking import Masker
+    from orchestrator.services.workspace import Workspace
+    from orchestrator.targets import registry
+    from orchestrator.targets.base import Tools
+
+    project = Path(directory).absolute()
+    data_dir = data_directory.data_directory(directory)
+    path = store_path(directory, store)
+    masker = Masker(config.redact)
+    clock = SystemClock(flag)
+    secrets = SecretStore(project, masker, environ)
+    query = SubprocessQuery(project, flag)
+    health = HealthChecks(query=query, clock=clock, secrets=secrets, masker=masker)
+    attempts = Path(data_directory.attempts_directory(path, directory, environ))
+
+    def make_target(settings: ResolvedTarget, slot: Slot) -> Target:
+        tools = Tools(project_dir=project, slot=slot, query=query, health=health, clock=clock, secrets=secrets)
+        return registry.create(settings.kind, settings.config, settings, tools)
+
+    return Workspace(
+        project_dir=project,
+        config=config,
+        store=opened,
+        actor=identity.actor(actor, environ, project),
+        here=identity.here(),
+        ci=identity.ci(environ),
+        tool_version=tool_version(),
+        locks=FileLocks(os.path.join(os.path.dirname(path), data_directory.LOCKS)),  # noqa: PTH118, PTH120
+        children=RecordedChildren(attempts, masker, flag, narrator.line),
+        files=ProjectTree(project, data_dir),
+        history_file=DeployJsonFile(data_directory.deploy_json(data_dir)),
+        clock=clock,
+        health=health,
+        secrets=secrets,
+        mask=masker,
+        stop=flag,
+        narrator=narrator,
+        new_id=new_id,
+        make_target=make_target,
+    )

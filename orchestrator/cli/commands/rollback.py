@@ -1,0 +1,47 @@
+"""`pop-deploy rollback [ID]`: back to a verified release."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli import checking, options
+
+
+@click.command(
+    "rollback",
+    epilog="""\b
+Examples:
+  pop-deploy rollback --list               the releases that can be gone back to
+  pop-deploy rollback --dry-run
+  pop-deploy rollback --to 1.1.0 --yes --reason "1.2.0 loses orders"
+""",
+)
+@options.deployment_id(required=False)
+@options.target()
+@options.environment
+@click.option("--to", "version", metavar="VERSION", help="Otherwise the last verified release before.")
+@click.option("--list", "list_only", is_flag=True, help="Show the releases that can be gone back to.")
+@click.option("--dry-run", is_flag=True, help="Show the steps, change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Answers confirm_rollback.")
+@options.actor
+@options.project
+def command(
+    deployment_id: str | None,
+    target: str | None,
+    environment: str | None,
+    version: str | None,
+    list_only: bool,
+    dry_run: bool,
+    yes: bool,
+    actor: str | None,
+    reason: str,
+    directory: str,
+    store: str | None,
+    as_json: bool,
+) -> int:
+    """Bring back a verified release."""
+    with checking.opened(directory, store, actor, as_json=as_json) as (workspace, ui):
+        wish = checking.RollbackWish(deployment_id, target, environment, version, yes, reason)
+        if list_only:
+            return checking.list_releases(workspace, ui, wish)
+        return checking.rollback(workspace, ui, wish, dry_run=dry_run)

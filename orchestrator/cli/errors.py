@@ -1,0 +1,105 @@
+"""The edge: the only place that knows exit codes, and where every error becomes a message.
+
+| code | meaning |
+|---|---|
+| 0 | done: verified, deployed, simulated, or the question was answered |
+| 1 | failed; the target is unchanged or was not restored; a dry run whose checks failed |
+| 2 | wrong usage or configuration; nothing was done |
+| 3 | waiting for a decision |
+| 4 | another deployment holds the slot, or somebody wrote first; nothing was done |
+| 5 | refused by a rule; nothing was done |
+| 6 | failed, and rolled back |
+| 7 | the rollback failed; a person is needed |
+| 8 | interrupted or outcome unknown; resume is the next command |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from eventstore.errors import EventStoreError, GuardFailed, WrongExpectedVersion
+from orchestrator.domain.errors import (
+    DecisionOpen,
+    Interrupted,
+    OutcomeUnknown,
+    PopDeployError,
+    Refused,
+    SlotClaimedByDead,
+    SlotHeld,
+    UsageProblem,
+)
+
+DONE, FAILED, USAGE, WAITING, HELD, REFUSED, ROLLED_BACK, ROLLBACK_FAILED, INTERRUPTED = range(9)
+
+_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (UsageProblem, USAGE),
+    (DecisionOpen, WAITING),
+    (SlotHeld, HELD),
+    (WrongExpectedVersion, HELD),
+    (GuardFailed, HELD),
+    (Refused, REFUSED),
+    (SlotClaimedByDead, INTERRUPTED),
+    (OutcomeUnknown, INTERRUPTED),
+    (Interrupted, INTERRUPTED),
+)
+
+_STATES = {
+    "failed": FAILED,
+    "rolled_back": ROLLED_BACK,
+    "rollback_failed": ROLLBACK_FAILED,
+    "executing": INTERRUPTED,
+    "rolling_back": INTERRUPTED,
+}
+
+
+def code_of(error: Exception) -> int:
+    """The exit code of an error that nothing was done about."""
+    from orchestrator.targets.base import ForeignResource
+
+    if isinstance(error, ForeignResource):
+        return REFUSED
+    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+
+
+def code_of_state(state: str, *, success: bool) -> int:
+    """The exit code of a deployment that has ended in *state*."""
+    return DONE if success else _STATES.get(state, FAILED if state == "simulated" else DONE)
+
+
+def run(command: click.Command, args: Sequence[str] | None = None) -> NoReturn:
+    """Run *command* and exit with its code; an error becomes one message on stderr (or one JSON object with ``--json``)."""
+    words = list(sys.argv[1:] if args is None else args)
+    try:
+        result = command.main(words, prog_name="pop-deploy", standalone_mode=False)
+        code = result if isinstance(result, int) else DONE
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except click.Abort:
+        click.echo("\nStopped at the question: nothing was done since. Go on with: pop-deploy", err=True)
+        code = INTERRUPTED
+    except (PopDeployError, EventStoreError) as error:
+        code = code_of(error)
+        show(error, code, as_json="--json" in words)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: whatever was done is on record; say nothing more to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code)
+
+
+def show(error: Exception, code: int, *, as_json: bool) -> None:
+    """One message for a person, or the same as data."""
+    if as_json:
+        import orjson
+
+        fields = {name: value for name, value in vars(error).items() if isinstance(value, str | int | list | tuple)}
+        body = {"kind": type(error).__name__, "message": str(error), "exit_code": code, **fields}
+        click.echo(orjson.dumps({"success": False, "error": body}, option=orjson.OPT_INDENT_2))
+    click.echo(f"pop-deploy: {error}", err=True)

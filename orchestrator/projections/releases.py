@@ -1,0 +1,225 @@
+"""Which releases of a slot were verified, in the order they went live, and what is live now.
+
+`reference` is where a failure goes back to, `live` what the events say is there (nothing is asked of the target), `verified` all
+that may be gone back to. A verification that fails later takes the mark away until the release is verified again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from eventstore.events import RecordedEvent
+from eventstore.projection import Row, Rows, Table
+from orchestrator.domain.ids import id_of
+from orchestrator.projections.deployments_table import DEPLOYMENTS
+from orchestrator.projections.fields import empty, fields
+
+if TYPE_CHECKING:
+    from eventstore.store import EventReader
+    from orchestrator.domain.plan import Release, Slot
+
+Data = dict[str, Any]
+
+_SLOT = ("project", "environment", "target")
+_SLOT_COLUMNS = dict.fromkeys(_SLOT, "text")
+
+# deployment_id: which deployment made the release; position: of the event that last made it live.
+RELEASES = Table(
+    "releases",
+    {**_SLOT_COLUMNS, "deployment_id": "text", "version": "text", "release": "text"}
+    | {"verified": "integer", "verified_at": "text", "position": "integer"},
+    key=(*_SLOT, "deployment_id"),
+    indexes=((*_SLOT, "verified", "position"), (*_SLOT, "verified", "version", "position")),
+)
+# made_by: the deployment whose release it is; put_there_by: the one that made it live, by its steps or by its rollback.
+LIVE = Table(
+    "live_releases",
+    {**_SLOT_COLUMNS, "release": "text", "since": "text", "verified": "integer", "made_by": "text"}
+    | {"put_there_by": "text", "actor": "text", "in_doubt": "text"},
+    key=_SLOT,
+)
+
+
+class VerifiedRelease(NamedTuple):
+    """A release that may be gone back to. *verified_at*: when it was last verified."""
+
+    release: Release
+    deployment_id: str
+    verified_at: str
+
+
+class LiveRelease(NamedTuple):
+    """What the events say is live in a slot.
+
+    Attributes:
+        release: None while nothing was ever deployed there completely.
+        put_there_by: Deployment that made it live, also by its rollback; *actor* started that.
+        in_doubt: Deployment that failed since after it may have changed what is live; None if there is none.
+    """
+
+    project: str
+    environment: str
+    target: str
+    release: Release | None
+    since: str | None
+    verified: bool
+    put_there_by: str | None
+    actor: str | None
+    in_doubt: str | None
+
+
+def live(reader: EventReader, slot: Slot) -> Release | None:
+    """The release deployed, or restored by a rollback, last."""
+    found = live_slots(reader, slot)
+    return found[0].release if found else None
+
+
+def live_slots(reader: EventReader, slot: Slot | None = None) -> list[LiveRelease]:
+    """What is live, of every slot that was ever changed, by project, environment and target."""
+    where = "WHERE project = ? AND environment = ? AND target = ? " if slot is not None else ""
+    columns = ", ".join(LiveRelease._fields)
+    statement = f"SELECT {columns} FROM live_releases {where}ORDER BY project, environment, target"  # noqa: S608 - constants
+    rows = reader.query(statement, _key(slot) if slot is not None else ())
+    found = map(LiveRelease._make, rows)
+    return [row._replace(release=_release(row.release), verified=bool(row.verified)) for row in found]
+
+
+def reference(reader: EventReader, slot: Slot) -> Release | None:
+    """The verified release that was live last: after a rollback the restored one."""
+    found = verified(reader, slot, limit=1)
+    return found[0].release if found else None
+
+
+def verified(reader: EventReader, slot: Slot, limit: int) -> list[VerifiedRelease]:
+    """The verified releases, those that were live last first."""
+    return _verified(reader, slot, "", (), limit)
+
+
+def find_version(reader: EventReader, slot: Slot, version: str) -> VerifiedRelease | None:
+    """The verified release of *version* that was live last."""
+    found = _verified(reader, slot, "AND version = ? ", (version,), 1)
+    return found[0] if found else None
+
+
+class ReleasesProjection:
+    """Keeps both tables."""
+
+    name = "releases"
+    version = 1
+    tables = (RELEASES, LIVE)
+
+    @property
+    def types(self) -> frozenset[str]:
+        return frozenset(_FOLDS)
+
+    def apply(self, event: RecordedEvent, rows: Rows) -> None:
+        deployment = rows.get(DEPLOYMENTS, id_of(event.stream))
+        if deployment is not None:
+            _FOLDS[event.type](event, fields(event), deployment, rows)
+
+
+def _deployed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    made = {"made_by": deployment["id"], "actor": deployment["actor"], "verified": False}
+    _now_live(event, data["release"], deployment, rows, made)
+
+
+def _verified_now(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    slot = _slot_of(deployment)
+    known = rows.get(RELEASES, *slot.values(), deployment["id"])
+    position = known["position"] if known is not None else event.position
+    _keep(rows, slot, deployment["id"], data["release"], event.time, position)
+    current = rows.get(LIVE, *slot.values())
+    if current is not None and current["made_by"] == deployment["id"]:
+        rows.put(LIVE, {**current, "verified": True})
+
+
+def _doubted(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    slot = _slot_of(deployment)
+    known = rows.get(RELEASES, *slot.values(), deployment["id"])
+    if known is not None:
+        rows.put(RELEASES, {**known, "verified": False})
+    current = rows.get(LIVE, *slot.values())
+    if current is not None and current["made_by"] == deployment["id"]:
+        rows.put(LIVE, {**current, "verified": False})
+
+
+def _failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    if not data["unchanged"]:
+        _doubt_live(deployment, rows)
+
+
+def _aborted(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    # What a deployment that had failed before changed, or did not, was said then; another one may be live by now.
+    if deployment["touched_live"] and deployment["finished_at"] == event.time:
+        _doubt_live(deployment, rows)
+
+
+def _rollback_failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    _doubt_live(deployment, rows)
+
+
+def _rolled_back(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    release = data["release"]
+    made_by = release["deployment_id"] or deployment["id"]
+    _keep(rows, _slot_of(deployment), made_by, release, event.time, event.position)
+    made = {"made_by": made_by, "actor": deployment["rollback_by"] or deployment["actor"], "verified": True}
+    _now_live(event, release, deployment, rows, made)
+
+
+def _keep(rows: Rows, slot: Data, made_by: str, release: Data, time: str, position: int) -> None:
+    row = {"deployment_id": made_by, "version": release["version"], "release": _dump(release)}
+    rows.put(RELEASES, {**slot, **row, "verified": True, "verified_at": time, "position": position})
+
+
+def _now_live(event: RecordedEvent, release: Data, deployment: Row, rows: Rows, made: Data) -> None:
+    row = {"release": _dump(release), "since": event.time, "put_there_by": deployment["id"], **made}
+    rows.put(LIVE, {**empty(LIVE), **_slot_of(deployment), **row})
+
+
+def _doubt_live(deployment: Row, rows: Rows) -> None:
+    slot = _slot_of(deployment)
+    current = rows.get(LIVE, *slot.values()) or {**empty(LIVE), **slot}
+    rows.put(LIVE, {**current, "in_doubt": deployment["id"], "verified": False})
+
+
+def _verified(reader: EventReader, slot: Slot, more: str, parameters: tuple[Any, ...], limit: int) -> list[VerifiedRelease]:
+    statement = (
+        "SELECT release, deployment_id, verified_at FROM releases "  # noqa: S608 - constants
+        f"WHERE project = ? AND environment = ? AND target = ? AND verified = 1 {more}ORDER BY position DESC LIMIT ?"
+    )
+    rows = reader.query(statement, (*_key(slot), *parameters, limit))
+    return [VerifiedRelease(_release(release), made_by, at) for release, made_by, at in rows]
+
+
+def _release(text: Any) -> Any:
+    if text is None:
+        return None
+    from orchestrator.domain.plan import Release
+
+    return Release.from_json(orjson.loads(text))
+
+
+def _dump(release: Data) -> str:
+    return orjson.dumps(release).decode()
+
+
+def _slot_of(deployment: Row) -> Data:
+    return {name: deployment[name] for name in _SLOT}
+
+
+def _key(slot: Slot) -> tuple[str, str, str]:
+    return slot.project, slot.environment, slot.target
+
+
+_FOLDS: dict[str, Callable[[RecordedEvent, Data, Row, Rows], None]] = {
+    "DeploymentDeployed": _deployed,
+    "DeploymentVerified": _verified_now,
+    "VerificationFailed": _doubted,
+    "DeploymentFailed": _failed,
+    "DeploymentAborted": _aborted,
+    "RollbackFailed": _rollback_failed,
+    "RolledBack": _rolled_back,
+}

@@ -1,0 +1,59 @@
+"""Keeping `history` in deploy.json in step with the store, and taking in what others wrote there.
+
+The file is written last, after the events; every writing command compares it with what it should show, so a crash in between
+costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from orchestrator.domain.errors import PopDeployError
+from orchestrator.domain.events import HistoryImported
+from orchestrator.domain.outside_history import outside_records
+from orchestrator.projections import deploy_history
+from orchestrator.services.codec import CODEC
+from orchestrator.services.workspace import Workspace
+
+IMPORT_STREAM = "import"
+LIMIT = 50
+
+
+def publish_history(workspace: Workspace) -> str | None:
+    """Bring deploy.json up to date.
+
+    Returns:
+        Why it could not be written, or None. The events are safe either way, and the outcome of a deployment does not
+        depend on the file.
+    """
+    try:
+        workspace.history_file.publish(lambda existing: _render(workspace, existing))
+    except PopDeployError as error:
+        return str(error)
+    return None
+
+
+def _render(workspace: Workspace, existing: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    _take_in(workspace, existing)
+    return deploy_history.records(workspace.store, limit=LIMIT)
+
+
+def _take_in(workspace: Workspace, existing: list[dict[str, Any]]) -> None:
+    """Records of others become events, once, all in one append. The file's lock keeps two processes from doing it at once."""
+    store = workspace.store
+    outside = outside_records(
+        existing,
+        store_id=store.store_id,
+        ours=deploy_history.records(store, limit=LIMIT),
+        taken_in=deploy_history.imported_counts(store),
+    )
+    if not outside:
+        return
+    metadata = orjson.dumps({"actor": "outside", "host": workspace.here.host, "taken_in_by": workspace.actor})
+    events = [
+        CODEC.encode(HistoryImported(identity=found.identity, record=workspace.mask.mask_json(found.record)), metadata)
+        for found in outside
+    ]
+    store.append(IMPORT_STREAM, events, expected_version=store.version(IMPORT_STREAM))

@@ -1,0 +1,238 @@
+"""The road of a deployment: `advance` drives it from whatever state it is in to its end, or to the next open question.
+
+Everything it needs to know stands in the deployment's events, so a new one, a prepared one and an interrupted one take the same
+road. The table at the foot is the index: state -> what is done next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.domain import events as e
+from orchestrator.domain.deployment import Deployment, StepRecord
+from orchestrator.domain.errors import Interrupted, PlanStale, Refused
+from orchestrator.domain.lifecycle import State
+from orchestrator.domain.questions import CONFIRM_DEPLOY
+from orchestrator.projections import deployments
+from orchestrator.services.confirm import confirm
+from orchestrator.services.planning import Planned, make_plan, open_target
+from orchestrator.services.prepare import prepare
+from orchestrator.services.repository import Journal, fold
+from orchestrator.services.request import ask, settle_mode, settle_target
+from orchestrator.services.rollback import begin_automatic, go_back
+from orchestrator.services.slot import hold
+from orchestrator.services.step_runner import Road, run_steps
+from orchestrator.services.verify import failures, passed, recorded, run_checks
+from orchestrator.services.workspace import Workspace
+
+HEALTH_CHECK = "health_check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consent:
+    """What the caller has already said.
+
+    Attributes:
+        yes: ``--yes``: answers `confirm_deploy`.
+        how: What is recorded as the way of confirmation.
+        plan_digest: ``--plan``: only this plan may run.
+        interactive: Somebody can be asked: no defaults are taken.
+        stop_when_prepared: `prepare`: plan and stop.
+    """
+
+    yes: bool = False
+    how: str = "yes"
+    reason: str = ""
+    plan_digest: str | None = None
+    interactive: bool = False
+    stop_when_prepared: bool = False
+
+
+def advance(workspace: Workspace, journal: Journal, consent: Consent) -> None:
+    """Drive the deployment on until it has ended, or `consent` says stop.
+
+    Raises:
+        DecisionOpen: A question must be answered first; it is on record.
+        Refused, SlotHeld, SlotClaimedByDead: Nothing was done; it is on record.
+        Interrupted, OutcomeUnknown: `resume` goes on.
+    """
+    try:
+        while (go_on := _next(journal.deployment)) is not None:
+            if consent.stop_when_prepared and journal.deployment.state is not State.REQUESTED:
+                return
+            go_on(workspace, journal, consent)
+    except Refused as refusal:
+        _note_refusal(journal, refusal)
+        raise
+
+
+def _next(deployment: Deployment) -> Next | None:
+    doubted = deployment.state is State.DEPLOYED and not deployment.under_way
+    return None if doubted else _NEXT.get(deployment.state)
+
+
+def _request_to_plan(workspace: Workspace, journal: Journal, consent: Consent) -> None:
+    settle_target(workspace, journal, interactive=consent.interactive)
+    settle_mode(workspace, journal, interactive=consent.interactive)
+    planned = prepare(workspace, journal)
+    _check_wanted(workspace, journal, consent, planned)
+
+
+def _check_wanted(workspace: Workspace, journal: Journal, consent: Consent, planned: Planned) -> None:
+    """``--plan DIGEST``: refuse anything else, and say what has changed since."""
+    if consent.plan_digest is None:
+        return
+    try:
+        journal.deployment.check_digest(consent.plan_digest)
+    except PlanStale as stale:
+        earlier = deployments.by_plan_digest(workspace.store, consent.plan_digest)
+        if earlier is None:
+            raise PlanStale(f"no plan {consent.plan_digest} is on record. Next: pop-deploy prepare", stale.differences) from stale
+        before = fold(workspace.store, earlier)[0].plan
+        assert before is not None  # noqa: S101 - found by its plan
+        raise _stale(before.differences(planned.plan)) from stale
+
+
+def _plan_to_confirmation(workspace: Workspace, journal: Journal, consent: Consent) -> None:
+    deployment = journal.deployment
+    if deployment.dry_run:
+        _simulate(workspace, journal)
+        return
+    if consent.yes:
+        confirm(workspace, journal, how=consent.how, reason=consent.reason)
+        return
+    made = deployment.answers.get(CONFIRM_DEPLOY.decision_id)
+    if made is not None and made.answer == "dry_run_first":
+        journal.record(*_preflight(workspace, journal))
+    ask(journal, CONFIRM_DEPLOY, {"plan_digest": deployment.prepared.plan_digest if deployment.prepared else ""})
+
+
+def _simulate(workspace: Workspace, journal: Journal) -> None:
+    """A dry run: every check is really asked, nothing is changed, the plan stands on record."""
+    events = _preflight(workspace, journal)
+    journal.record(*events, e.DeploymentSimulated(success=not failures(events)))
+
+
+def _preflight(workspace: Workspace, journal: Journal) -> list[e.CheckRecorded]:
+    deployment = journal.deployment
+    assert deployment.plan is not None  # noqa: S101 - PREPARED implies it
+    _, target = open_target(workspace, deployment)
+    workspace.narrator.phase("Checks")
+    return recorded("preflight", deployment.next_round(), iter(target.preflight(deployment.plan)), workspace)
+
+
+def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Consent) -> None:
+    with hold(workspace, journal):
+        planned = _still_the_plan(workspace, journal)
+        assert journal.guard is not None  # noqa: S101 - the slot is held
+        journal.record(journal.deployment.start(journal.guard.version))
+        _run(workspace, journal, planned)
+
+
+def _still_the_plan(workspace: Workspace, journal: Journal) -> Planned | None:
+    """Plan again unless this process has just done so and nobody has held the slot since; refuse if anything differs."""
+    assert journal.guard is not None and journal.deployment.plan is not None  # noqa: S101 - held and prepared
+    if journal.planned_at is not None and journal.guard.version == journal.planned_at + 1:
+        return None
+    planned = make_plan(workspace, journal.deployment)
+    if planned.plan.digest != journal.deployment.plan.digest:
+        raise _stale(journal.deployment.plan.differences(planned.plan))
+    return planned
+
+
+def _stale(differences: list[str]) -> PlanStale:
+    return PlanStale(f"the plan no longer holds; changed: {'; '.join(differences)}. Next: pop-deploy prepare", differences)
+
+
+def _go_on(workspace: Workspace, journal: Journal, consent: Consent) -> None:
+    """An interrupted deployment: take the slot over and go on where its events end."""
+    with hold(workspace, journal):
+        journal.record(e.DeploymentResumed(by=workspace.actor, host=workspace.here.host))
+        _run(workspace, journal, None)
+
+
+def _run(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
+    """Steps, verification, and what follows a failure, with the slot held."""
+    deployment = journal.deployment
+    try:
+        if deployment.state is State.EXECUTING:
+            _run_steps(workspace, journal, planned)
+        if deployment.state is State.DEPLOYED:
+            _verify(workspace, journal, planned)
+        if deployment.state is State.ROLLING_BACK:
+            go_back(workspace, journal)
+    except Interrupted as interrupted:
+        step = deployment.running_step
+        journal.record(e.DeploymentInterrupted(signal=interrupted.signal_name, step=step.step.name if step else None))
+        raise
+
+
+def _run_steps(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
+    deployment = journal.deployment
+    assert deployment.forward is not None and deployment.plan is not None  # noqa: S101 - EXECUTING implies both
+    target = planned.target if planned else open_target(workspace, deployment)[1]
+    road = Road(workspace, journal, target, deployment.forward, len(deployment.forward.records) + 1)
+    workspace.narrator.phase("Steps")
+    failed = run_steps(road)
+    if failed is not None:
+        _fail_step(workspace, journal, road, failed)
+        return
+    release = target.release(deployment.plan, deployment.id, deployment.outcomes())
+    journal.record(e.DeploymentDeployed(release=release.to_json()))
+
+
+def _verify(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
+    deployment = journal.deployment
+    assert deployment.plan is not None and deployment.release is not None  # noqa: S101 - DEPLOYED implies both
+    settings, target = (planned.settings, planned.target) if planned else open_target(workspace, deployment)
+    total = len(deployment.plan.steps) + 1
+    workspace.narrator.step_started(total, total, "Health check")
+    started, number = workspace.clock.monotonic(), deployment.next_round()
+    checks = run_checks(workspace, settings, target, deployment.plan, deployment.id, deployment.outcomes())
+    events = recorded("verify", number, checks, workspace)
+    good = passed(events)
+    workspace.narrator.step_finished("passed" if good else "failed", round((workspace.clock.monotonic() - started) * 1000))
+    if good:
+        journal.record(*events, e.DeploymentVerified(release=deployment.release.to_json(), round=number))
+        return
+    journal.record(*events)
+    message = "; ".join(failures(events)) or "no check could be asked: nothing proves that the release works"
+    _fail(workspace, journal, HEALTH_CHECK, message, list(target.diagnostics()))
+
+
+def _fail_step(workspace: Workspace, journal: Journal, road: Road, failed: StepRecord) -> None:
+    diagnostics = list(road.target.diagnostics()) if road.execution.touched_live else []
+    _fail(workspace, journal, failed.step.name, failed.error or "", diagnostics, failed.trace)
+
+
+def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagnostics: list[str], trace: str = "") -> None:
+    """The user's on_failure commands, then the failure and, where the policy says so, the way back in the same commit.
+
+    The state is left as it is until then: whoever resumes in between comes through here again.
+    """
+    deployment = journal.deployment
+    if deployment.on_failure is not None and deployment.on_failure.records:
+        _, target = open_target(workspace, deployment)
+        run_steps(Road(workspace, journal, target, deployment.on_failure, len(deployment.on_failure.records)))
+    failed = deployment.fail(step, message, trace=trace, diagnostics=diagnostics)
+    back = begin_automatic(workspace, journal, failed)
+    journal.record(failed, *([back] if back else []))
+
+
+def _note_refusal(journal: Journal, refusal: Refused) -> None:
+    """A refusal is part of the audit; it changes no state."""
+    if not journal.deployment.under_way:
+        journal.record(e.DeploymentRefused(rule=refusal.rule, message=str(refusal)))
+
+
+Next = Callable[[Workspace, Journal, Consent], None]
+_NEXT: dict[State, Next] = {
+    State.REQUESTED: _request_to_plan,
+    State.PREPARED: _plan_to_confirmation,
+    State.CONFIRMED: _confirmed_to_deployed,
+    State.EXECUTING: _go_on,
+    State.PAUSED: _go_on,
+    State.DEPLOYED: _go_on,
+    State.ROLLING_BACK: _go_on,
+}

@@ -1,0 +1,118 @@
+"""Making a plan: what the target would do now, with everything that the plan depends on.
+
+Used by `prepare.py` to record a plan, and by `execute.py` to see whether a recorded one still holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.config import ResolvedTarget, resolve
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.errors import CanaryUnsupported
+from orchestrator.domain.plan import Mode, Plan, Release, Step
+from orchestrator.projections import releases
+from orchestrator.services.step_runner import HOOK
+from orchestrator.services.workspace import Workspace
+from orchestrator.targets.base import Request, Target
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with what it was made from."""
+
+    settings: ResolvedTarget
+    target: Target
+    plan: Plan
+    on_failure: tuple[Step, ...]
+    reference: Release | None
+    observed: Release | None
+
+
+def make_plan(workspace: Workspace, deployment: Deployment) -> Planned:
+    """Observe the target, digest the sources, and let the target plan.
+
+    Raises:
+        CanaryUnsupported: This kind has no canary; names those that have.
+        Unreachable, ForeignResource: See `targets.base`; nothing was changed.
+    """
+    settings, target = open_target(workspace, deployment)
+    if deployment.plan_mode is Mode.CANARY and not target.supports_canary:
+        raise CanaryUnsupported(
+            f"{settings.name} is of kind {settings.kind}, which has no canary: only swarm and kubernetes have one. "
+            "Next: --mode deploy"
+        )
+    observed = target.observe()
+    reference = releases.reference(workspace.store, deployment.slot)
+    plan = target.plan(_request(workspace, deployment, settings, target, observed, reference))
+    before = _hooks("before_deploy", settings.hooks.before_deploy, settings.timeout_s)
+    after = _hooks("after_deploy", settings.hooks.after_deploy, settings.timeout_s)
+    steps = [replace(step, timeout_s=settings.timeout_s) for step in plan.steps]
+    return Planned(
+        settings=settings,
+        target=target,
+        plan=replace(plan, steps=(*before, *steps, *after)),
+        on_failure=_hooks("on_failure", settings.hooks.on_failure, settings.timeout_s),
+        reference=reference,
+        observed=observed,
+    )
+
+
+def open_target(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedTarget, Target]:
+    """The deployment's target as it is configured now."""
+    slot = deployment.slot
+    settings = resolve(workspace.config, slot.target, slot.environment)
+    return settings, workspace.make_target(settings, slot)
+
+
+def _request(
+    workspace: Workspace,
+    deployment: Deployment,
+    settings: ResolvedTarget,
+    target: Target,
+    observed: Release | None,
+    reference: Release | None,
+) -> Request:
+    paths = target.input_paths()
+    source = workspace.files.digest(paths, target.input_excludes()) if paths else None
+    inputs = {
+        "config": settings.digest,
+        "commit": deployment.requested.commit_sha,
+        "source": source,
+        "observed": _shown(observed),
+        "reference": _shown(reference),
+    }
+    return Request(
+        version=deployment.requested.version,
+        mode=deployment.plan_mode,
+        commit_sha=deployment.requested.commit_sha,
+        source_digest=source,
+        observed=observed,
+        reference=reference,
+        inputs=inputs,
+    )
+
+
+def _shown(release: Release | None) -> str | None:
+    """A release in one line, exact enough to notice any change."""
+    if release is None:
+        return None
+    artifacts = ", ".join(f"{name}={digest}" for name, digest in sorted(release.artifacts.items()))
+    return " ".join(filter(None, (release.version, release.deployment_id, artifacts)))
+
+
+def _hooks(when: str, commands: Sequence[Sequence[str]], timeout_s: float) -> tuple[Step, ...]:
+    """The user's own commands as steps: recorded and resumable like any other."""
+    return tuple(
+        Step(
+            name=f"{when}-{number}",
+            title=f"Running {' '.join(argv)}"[:60],
+            kind=HOOK,
+            inputs={"argv": list(argv)},
+            command=tuple(argv),
+            timeout_s=timeout_s,
+            live=False,
+        )
+        for number, argv in enumerate(commands, 1)
+    )

@@ -1,0 +1,166 @@
+"""What the services need from the outside world; `adapters/` implements it, `bootstrap.py` puts the two together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from eventstore import Attachment
+from orchestrator.domain.excludes import Excludes
+from orchestrator.domain.plan import Slot
+from orchestrator.targets.base import CheckStatus
+
+
+class Lock(Protocol):
+    """An operating-system lock that dies with its process."""
+
+    def release(self) -> None: ...
+
+
+class Locks(Protocol):
+    def try_acquire(self, slot: Slot) -> Lock | None:
+        """The lock of *slot*, or None while a living process holds it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """This process, as an event names it."""
+
+    host: str
+    boot_id: str
+    pid_namespace: str
+    pid: int
+    start_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What the project is at this moment.
+
+    Attributes:
+        version: Detected version and where it stands (``package.json``), or None.
+        commit_time: ISO 8601 with offset.
+    """
+
+    version: str | None
+    version_source: str
+    commit_sha: str | None
+    commit_time: str | None
+    dirty: bool
+
+
+class ProjectFiles(Protocol):
+    def facts(self) -> SourceFacts: ...
+
+    def digest(self, paths: Sequence[Path], excludes: Excludes) -> str:
+        """Digest of the contents of *paths*, our own data directory left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """How a recorded child ended; output is decoded, masked and bounded."""
+
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool
+    interrupted: bool
+    duration_ms: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of the children of an attempt that was left behind.
+
+    Attributes:
+        started: False when it is certain that no command of it was ever started.
+        exit_codes: By command name, of those that have ended on record.
+        unknown: Why nothing can be said, or "".
+    """
+
+    started: bool
+    exit_codes: Mapping[str, int] = field(default_factory=dict)
+    unknown: str = ""
+
+
+class Children(Protocol):
+    """Children that survive us, and what they leave behind (9-protocols)."""
+
+    def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int) -> Path:
+        """A new private directory for the attempt; made before the intent is recorded, so that its absence means something."""
+        ...
+
+    def run(
+        self,
+        attempt_dir: Path,
+        name: str,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        timeout_s: float,
+        follow: Callable[[bytes], None] | None,
+    ) -> ChildEnded: ...
+
+    def settle(self, attempt_dir: Path, *, same_boot: bool, wait_s: float) -> Settled:
+        """Make sure that nothing of the attempt is still at work, and say what is known. After *wait_s* it is stopped."""
+        ...
+
+    def output(self, attempt_dir: Path, name: str) -> tuple[Attachment, Mapping[str, Any]] | None:
+        """The attempt's whole output, masked, as an attachment called *name*, and its digest and size."""
+        ...
+
+    def discard(self, attempt_dir: Path) -> None:
+        """Remove the attempt's files: its outcome is on record."""
+        ...
+
+
+class StopSignal(Protocol):
+    """Whether a signal asks this process to stop."""
+
+    @property
+    def signal(self) -> int | None:
+        """Number of the first one, or None."""
+        ...
+
+    def check(self) -> None:
+        """Raises Interrupted when there was one."""
+        ...
+
+
+class Narrator(Protocol):
+    """Tells whoever watches what is happening; never affects it."""
+
+    def phase(self, title: str) -> None: ...
+
+    def step_started(self, number: int, total: int, title: str) -> None: ...
+
+    def output(self, block: bytes) -> None: ...
+
+    def step_finished(self, status: str, duration_ms: int) -> None: ...
+
+    def check(self, name: str, status: CheckStatus, message: str) -> None: ...
+
+    def line(self, text: str) -> None: ...
+
+
+class HistoryFile(Protocol):
+    """The user's deploy.json, of which `history` is ours."""
+
+    @property
+    def path(self) -> str: ...
+
+    def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> None:
+        """Give *render* the history that stands there and write what it returns; None leaves it as it is."""
+        ...
+
+
+class Mask(Protocol):
+    def mask(self, text: str) -> str: ...
+
+    def mask_json(self, value: Any) -> Any: ...

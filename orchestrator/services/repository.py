@@ -1,0 +1,122 @@
+"""Loading and writing a deployment: the `Journal` is one deployment, open for writing by one process.
+
+Every event goes through `Journal.record`: masked, appended at the expected version (and, once the slot is held, guarded by its
+epoch), then applied to the aggregate. What is in memory is therefore never ahead of what is on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from eventstore import NO_STREAM, Attachment, EventReader, Guard, NewEvent, WrongExpectedVersion
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.errors import UsageProblem
+from orchestrator.domain.events import DeploymentRequested, Event
+from orchestrator.domain.ids import stream_of
+from orchestrator.services.codec import CODEC
+from orchestrator.services.workspace import Workspace
+
+
+class Journal:
+    """One deployment and the right to append to it.
+
+    Attributes:
+        guard: Slot stream and epoch, while the slot is held.
+        planned_at: Version of the slot's stream when this process planned, or None when it did not: a plan that was made
+            elsewhere or before a person was asked is made again before it runs.
+    """
+
+    def __init__(self, workspace: Workspace, deployment: Deployment, version: int) -> None:
+        self._workspace = workspace
+        self._version = version
+        self.deployment = deployment
+        self.guard: Guard | None = None
+        self.planned_at: int | None = None
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def record(self, *events: Event, attachments: Sequence[Attachment] = ()) -> None:
+        """Append *events* in one transaction, then apply them.
+
+        Raises:
+            WrongExpectedVersion: Somebody else wrote to this deployment; nothing was written.
+            GuardFailed: The slot was taken over; nothing was written.
+        """
+        workspace, clean = self._workspace, [self._masked(event) for event in events]
+        metadata = orjson.dumps(self._metadata(), option=orjson.OPT_SORT_KEYS)
+        self._version = workspace.store.append(
+            stream_of(self.deployment.id or _id_of(events[0])),
+            [NewEvent(new.type, new.data, metadata, new.schema_version) for new, _ in clean],
+            expected_version=self._version,
+            guard=self.guard,
+            attachments=attachments,
+        )
+        now = workspace.clock.now()
+        for _, event in clean:
+            self.deployment.apply(event, now)
+
+    def _masked(self, event: Event) -> tuple[NewEvent, Event]:
+        """No secret reaches the store: an event that holds one is rewritten before it is recorded."""
+        new = CODEC.encode(event)
+        fields = orjson.loads(new.data)
+        masked = self._workspace.mask.mask_json(fields)
+        if masked == fields:
+            return new, event
+        clean: Event = type(event)(**masked)
+        return CODEC.encode(clean), clean
+
+    def _metadata(self) -> dict[str, object]:
+        workspace = self._workspace
+        return {
+            "actor": workspace.actor,
+            "host": workspace.here.host,
+            "pid": workspace.here.pid,
+            "tool_version": workspace.tool_version,
+            "correlation_id": self.deployment.id,
+            "causation_id": f"{stream_of(self.deployment.id)}@{self._version}" if self._version >= 0 else None,
+        }
+
+
+def create(workspace: Workspace, request: DeploymentRequested) -> Journal:
+    """Begin a deployment with *request*; its ID is made anew if another process was faster."""
+    from dataclasses import replace
+
+    while True:
+        journal = Journal(workspace, Deployment(), NO_STREAM)
+        try:
+            journal.record(request)
+        except WrongExpectedVersion:
+            request = replace(request, deployment_id=workspace.new_id())
+        else:
+            return journal
+
+
+def load(workspace: Workspace, deployment_id: str) -> Journal:
+    """Fold the deployment from its stream.
+
+    Raises:
+        UsageProblem: There is none of that name.
+    """
+    deployment, version = fold(workspace.store, deployment_id)
+    return Journal(workspace, deployment, version)
+
+
+def fold(reader: EventReader, deployment_id: str) -> tuple[Deployment, int]:
+    """The deployment as its events say, and the version of the last one."""
+    deployment, version = Deployment(), NO_STREAM
+    for recorded in reader.read_stream(stream_of(deployment_id)):
+        deployment.apply(CODEC.decode(recorded), recorded.time)
+        version = recorded.version
+    if version == NO_STREAM:
+        raise UsageProblem(f"no deployment {deployment_id}. Next: pop-deploy history --all-attempts")
+    return deployment, version
+
+
+def _id_of(event: Event) -> str:
+    if not isinstance(event, DeploymentRequested):
+        raise TypeError(f"a deployment begins with DeploymentRequested, not {type(event).__name__}")
+    return event.deployment_id

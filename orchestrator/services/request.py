@@ -1,0 +1,142 @@
+"""Beginning a deployment, and settling what it was not told: the target and the mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.config import default_target, enabled_targets, environment_name, resolve
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import DecisionOpen, UsageProblem
+from orchestrator.domain.plan import Mode, Slot
+from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, Question, which_target
+from orchestrator.projections import deployments
+from orchestrator.services.repository import Journal, create
+from orchestrator.services.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the caller asks for; None where it is left open.
+
+    Attributes:
+        interactive: Somebody can be asked: nothing is taken as default.
+    """
+
+    target: str | None = None
+    environment: str | None = None
+    version: str | None = None
+    mode: Mode | None = None
+    simulate: bool = False
+    caused_by: str | None = None
+    reason: str = ""
+
+
+def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journal:
+    """Begin a deployment: one event, which has its ID.
+
+    Raises:
+        UsageProblem: Unknown target or environment, or no version anywhere.
+    """
+    environment = environment_name(workspace.config, wish.environment, environ)
+    if wish.target is not None and not resolve(workspace.config, wish.target, environment).enabled:
+        raise UsageProblem(f"deploy.json: targets.{wish.target}.enabled is false. Set it to true, or name another target.")
+    facts = workspace.files.facts()
+    version = wish.version or facts.version
+    if version is None:
+        raise UsageProblem("no version: name one with --version, or give package.json, pyproject.toml or a git tag one")
+    return create(
+        workspace,
+        e.DeploymentRequested(
+            deployment_id=workspace.new_id(),
+            project=workspace.config.project_name,
+            environment=environment,
+            version=version,
+            version_source="option" if wish.version else facts.version_source,
+            actor=workspace.actor,
+            commit_sha=facts.commit_sha,
+            commit_time=facts.commit_time,
+            dirty=facts.dirty,
+            target=wish.target,
+            mode=wish.mode,
+            simulate=wish.simulate,
+            caused_by=wish.caused_by,
+            reason=wish.reason,
+            ci=workspace.ci,
+        ),
+    )
+
+
+def settle_target(workspace: Workspace, journal: Journal, *, interactive: bool) -> None:
+    """Make sure that the deployment has a target: named, answered, or the default where nobody can be asked.
+
+    Raises:
+        DecisionOpen: Several targets and none primary, or somebody is there to be asked.
+    """
+    deployment = journal.deployment
+    if deployment.target is not None:
+        return
+    names = enabled_targets(workspace.config)
+    if not names:
+        raise UsageProblem("deploy.json: no target is enabled. Set targets.<name>.enabled to true.")
+    answers = {name: made.answer for name, made in deployment.answers.items()}
+    default = default_target(workspace.config)
+    chosen = answers.get("deploy_target_name")
+    if chosen is None and answers.get("deploy_target") in ("primary", "all") and default is not None:
+        chosen = default
+    if chosen is None and answers.get("deploy_target") == "all":
+        chosen = names[0]
+    if chosen is not None:
+        journal.record(e.TargetSelected(target=chosen, how="decision"))
+    elif answers.get("deploy_target") is not None:
+        ask(journal, which_target(names))
+    elif len(names) == 1 or (default is not None and not interactive):
+        journal.record(e.TargetSelected(target=default or names[0], how="default"))
+    else:
+        ask(journal, DEPLOY_TARGET)
+
+
+def settle_mode(workspace: Workspace, journal: Journal, *, interactive: bool) -> None:
+    """Make sure that the deployment has a mode: named, answered, or a dry run for the first one of its slot."""
+    deployment = journal.deployment
+    if deployment.mode is not None:
+        return
+    made = deployment.answers.get(DEPLOY_MODE.decision_id)
+    if made is not None:
+        journal.record(e.ModeSelected(mode=made.answer, how="decision"))
+    elif not interactive and not deployments.has_live(workspace.store, deployment.slot):
+        journal.record(e.ModeSelected(mode=Mode.DRY_RUN, how="default"))
+    else:
+        ask(journal, DEPLOY_MODE)
+
+
+def siblings(workspace: Workspace, journal: Journal) -> list[str]:
+    """After the answer ``all``: the other enabled targets."""
+    made = journal.deployment.answers.get(DEPLOY_TARGET.decision_id)
+    if made is None or made.answer != "all":
+        return []
+    return [name for name in enabled_targets(workspace.config) if name != journal.deployment.target]
+
+
+def ask(journal: Journal, question: Question, detail: dict[str, object] | None = None) -> None:
+    """Put *question* on record unless it stands there, and stop.
+
+    Raises:
+        DecisionOpen: Always.
+    """
+    deployment = journal.deployment
+    standing = deployment.open_decision
+    if standing is None or standing.decision_id != question.decision_id:
+        journal.record(
+            e.DecisionRequested(
+                decision_id=question.decision_id,
+                question=question.question,
+                header=question.header,
+                options=[option.to_json() for option in question.options],
+                detail=detail or {},
+            )
+        )
+    raise DecisionOpen(deployment.id, question.decision_id, question.question)
+
+
+def slot_of(workspace: Workspace, target: str, environment: str) -> Slot:
+    return Slot(workspace.config.project_name, environment, target)

@@ -1,0 +1,116 @@
+"""Going back to a verified release: chosen, planned, recorded, resumable and verified like any deployment."""
+
+from __future__ import annotations
+
+from orchestrator.domain import events as e
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.errors import NothingToRollBack
+from orchestrator.domain.lifecycle import State, Trigger
+from orchestrator.domain.plan import Plan, Release, Slot
+from orchestrator.domain.policy import back_to, same_release
+from orchestrator.projections import deployments, releases
+from orchestrator.services.planning import open_target
+from orchestrator.services.repository import Journal, load
+from orchestrator.services.slot import hold
+from orchestrator.services.step_runner import Road, run_steps
+from orchestrator.services.verify import failures, passed, recorded, run_checks
+from orchestrator.services.workspace import Workspace
+
+
+def leaving(workspace: Workspace, slot: Slot) -> Journal:
+    """The deployment that a rollback of *slot* leaves: the one that failed last, else the one whose release is live.
+
+    Raises:
+        NothingToRollBack: Nothing was ever deployed there.
+    """
+    latest = deployments.latest(workspace.store, slot)
+    live = releases.live(workspace.store, slot)
+    failed = latest is not None and latest.state in (State.FAILED, State.ABORTED, State.ROLLBACK_FAILED) and latest.effect
+    if latest is not None and (failed or live is None):
+        return load(workspace, latest.id)
+    if live is None or live.deployment_id is None:
+        raise NothingToRollBack(f"{slot}: no deployment history, nothing to roll back")
+    return load(workspace, live.deployment_id)
+
+
+def choose(workspace: Workspace, deployment: Deployment, version: str | None) -> Release:
+    """The release to go back to.
+
+    Args:
+        version: ``--to``: a verified release of this version; None for the last one before this deployment.
+
+    Raises:
+        NothingToRollBack: No verified release qualifies; says which there are.
+    """
+    candidates = [found.release for found in releases.verified(workspace.store, deployment.slot, limit=200)]
+    return back_to(deployment, candidates, version)
+
+
+def plan_back(workspace: Workspace, deployment: Deployment, to: Release) -> Plan:
+    if deployment.plan is None:
+        raise NothingToRollBack(f"{deployment.id} was never planned: it changed nothing")
+    _, target = open_target(workspace, deployment)
+    return target.rollback(deployment.plan, to)
+
+
+def begin_automatic(workspace: Workspace, journal: Journal, failed: e.DeploymentFailed) -> e.RollbackStarted | None:
+    """The policy's answer to *failed*: the start of the way back, or None (not configured, nothing changed, nowhere to go)."""
+    deployment = journal.deployment
+    reference = deployment.reference
+    wanted = deployment.prepared is not None and deployment.prepared.auto_rollback
+    if not wanted or failed.unchanged or reference is None or same_release(reference, deployment.release):
+        return None
+    return _started(workspace, deployment, reference, automatic=True, reason=f"{failed.step} failed")
+
+
+def roll_back(workspace: Workspace, journal: Journal, to: Release, *, reason: str) -> None:
+    """Begin the rollback that a person confirmed, and carry it out.
+
+    Raises:
+        IllegalTransition: The deployment's state does not allow it.
+        SlotHeld, SlotClaimedByDead: Somebody else is at work there; nothing was done.
+    """
+    journal.deployment.require(Trigger.ROLL_BACK)
+    with hold(workspace, journal):
+        journal.record(_started(workspace, journal.deployment, to, automatic=False, reason=reason))
+        go_back(workspace, journal)
+
+
+def go_back(workspace: Workspace, journal: Journal) -> None:
+    """Run what is left of the rollback's steps and verify the restored release, with the slot held."""
+    deployment = journal.deployment
+    assert deployment.backward is not None and deployment.rollback is not None  # noqa: S101 - ROLLING_BACK implies both
+    settings, target = open_target(workspace, deployment)
+    back, total = deployment.rollback, len(deployment.backward.records) + 1
+    workspace.narrator.phase(f"Rolling back to {back.to.version}")
+    failed = run_steps(Road(workspace, journal, target, deployment.backward, total))
+    if failed is not None:
+        journal.record(
+            e.RollbackFailed(
+                step=failed.step.name, message=failed.error or "", trace=failed.trace, diagnostics=list(target.diagnostics())
+            )
+        )
+        return
+    workspace.narrator.step_started(total, total, "Health check")
+    started, number = workspace.clock.monotonic(), deployment.next_round()
+    checks = run_checks(workspace, settings, target, back.plan, deployment.id, deployment.backward.outcomes)
+    events = recorded("rollback_verify", number, checks, workspace)
+    good = passed(events)
+    workspace.narrator.step_finished("passed" if good else "failed", round((workspace.clock.monotonic() - started) * 1000))
+    if good:
+        journal.record(*events, e.RolledBack(release=back.to.to_json(), round=number))
+    else:
+        message = "; ".join(failures(events)) or "no check could be asked: nothing proves that the restored release works"
+        journal.record(*events, e.RollbackFailed(step="health_check", message=message, diagnostics=list(target.diagnostics())))
+
+
+def _started(workspace: Workspace, deployment: Deployment, to: Release, *, automatic: bool, reason: str) -> e.RollbackStarted:
+    plan = plan_back(workspace, deployment, to)
+    return e.RollbackStarted(
+        plan=plan.to_json(),
+        plan_digest=plan.digest,
+        to=to.to_json(),
+        automatic=automatic,
+        by="policy auto_rollback" if automatic else workspace.actor,
+        reason=reason,
+    )

@@ -1,0 +1,53 @@
+"""Everything a service works with, wired once by `bootstrap.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eventstore import EventStore
+from orchestrator.config import ProjectConfig, ResolvedTarget
+from orchestrator.domain.plan import Slot
+from orchestrator.services.ports import (
+    Children,
+    Here,
+    HistoryFile,
+    Locks,
+    Mask,
+    Narrator,
+    ProjectFiles,
+    StopSignal,
+)
+from orchestrator.targets.base import Clock, HealthProber, Secrets, Target
+
+
+@dataclass(kw_only=True)
+class Workspace:
+    """One project, one store, one actor.
+
+    Attributes:
+        new_id: Makes a deployment ID that no process has used, from the clock and randomness.
+        make_target: A target bound to a slot.
+        ci: CI system that runs us, or "".
+    """
+
+    project_dir: Path
+    config: ProjectConfig
+    store: EventStore
+    actor: str
+    here: Here
+    ci: str
+    tool_version: str
+    locks: Locks
+    children: Children
+    files: ProjectFiles
+    history_file: HistoryFile
+    clock: Clock
+    health: HealthProber
+    secrets: Secrets
+    mask: Mask
+    stop: StopSignal
+    narrator: Narrator
+    new_id: Callable[[], str]
+    make_target: Callable[[ResolvedTarget, Slot], Target]

@@ -1,0 +1,217 @@
+"""Settings of the kinds that a deploy.json may name and that cannot be deployed to yet.
+
+No target is here: a kind that gets one takes its class along into its own module, and its line in `registry` gets a factory.
+
+All fields are optional: the deploy skill's generator writes ``"config": {}`` for what it does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from orchestrator.domain.settings import Value
+
+_COUNT = {"minimum": 0, "maximum": 10_000}
+_SHARE = {"minimum": 0, "maximum": 1}
+_PERCENT = {"minimum": 0, "maximum": 100}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """A canary step: *weight* percent of the traffic."""
+
+    weight: float = field(metadata=_PERCENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A canary step: wait *pause_s* seconds, or for a decision when it is None."""
+
+    pause_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prometheus:
+    """A question to a Prometheus server."""
+
+    url: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSample:
+    """A number asked for over HTTP."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryCheck:
+    """One measurement that judges a canary; one of *http*, *command* and *prometheus* is set.
+
+    Attributes:
+        min: Lowest sample that passes.
+        max: Highest sample that passes.
+        failure_limit: So many failed samples more than this end the canary.
+        min_samples: Fewer than this prove nothing.
+        no_data: What a sample without a value counts as.
+    """
+
+    name: str
+    prometheus: Prometheus | None = None
+    http: HttpSample | None = None
+    command: tuple[str, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+    interval_s: float = 10.0
+    failure_limit: int = field(default=1, metadata=_COUNT)
+    min_samples: int = field(default=3, metadata=_COUNT)
+    no_data: Literal["fail", "pass", "pause"] = "fail"
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("prometheus", "http", "command") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of prometheus, http and command, got {' and '.join(given) or 'none'}")
+        if self.min is None and self.max is None:
+            raise ValueError("expected min, max or both, got neither")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """How a canary goes forward and who judges it."""
+
+    steps: tuple[Weight | Pause, ...] = ()
+    checks: tuple[CanaryCheck, ...] = ()
+    deadline_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollingUpdate:
+    """How Swarm replaces tasks."""
+
+    parallelism: int = field(default=1, metadata=_COUNT)
+    delay_s: float = 0.0
+    order: Literal["start-first", "stop-first"] = "stop-first"
+    monitor_s: float = 5.0
+    max_failure_ratio: float = field(default=0.0, metadata=_SHARE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmConfig:
+    """A Docker Swarm service."""
+
+    image_name: str | None = None
+    registry: str | None = None
+    service: str | None = None
+    replicas: int = field(default=1, metadata=_COUNT)
+    ports: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    update: RollingUpdate = field(default_factory=RollingUpdate)
+    canary: Canary | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesConfig:
+    """A Kubernetes Deployment."""
+
+    image_name: str | None = None
+    registry: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    manifests: str | None = None
+    deployment: str | None = None
+    container: str | None = None
+    progress_deadline_s: float = 600.0
+    canary: Canary | None = None
+
+    INPUT_PATHS: ClassVar[tuple[str, ...]] = ("manifests",)
+
+
+# The five below belong to the deploy skill. Its generator may know fields that we do not, and a file that it wrote must never be
+# refused: what stands there under a name we do not know is kept in the file and ignored. Known fields have their type checked.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NpmConfig:
+    """A package for an npm registry; npm's own default where *registry* is None."""
+
+    registry: str | None = None
+    package_name: str | None = None
+    access: Literal["public", "restricted"] | None = None
+    tag: str | None = None
+    provenance: bool = False
+    dry_run: bool = False
+
+    EXTRA_KEYS: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PypiConfig:
+    """Distributions for a Python package index; twine's own default where no *registry* or *repository* is named."""
+
+    registry: str | None = None
+    test_registry: str | None = None
+    repository: str | None = None
+    package_name: str | None = None
+    build_command: str | tuple[str, ...] | None = None
+    distributions: tuple[Literal["wheel", "sdist"], ...] = ("wheel", "sdist")
+
+    EXTRA_KEYS: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VercelConfig:
+    """A Vercel project."""
+
+    project_id: str | None = None
+    project_name: str | None = None
+    team_id: str | None = None
+    org_id: str | None = None
+    production: bool = True
+    production_branch: str | None = None
+    preview_branches: tuple[str, ...] = ()
+    environment_variables: dict[str, Value] = field(default_factory=dict)
+
+    EXTRA_KEYS: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetlifyConfig:
+    """A Netlify site."""
+
+    site_id: str | None = None
+    production: bool = True
+    production_branch: str | None = None
+    build_command: str | tuple[str, ...] | None = None
+    build_dir: str | None = None
+    publish_dir: str | None = None
+    publish_directory: str | None = None
+
+    EXTRA_KEYS: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file attached to a GitHub release."""
+
+    path: str
+    name: str | None = None
+    content_type: str | None = None
+
+    EXTRA_KEYS: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GithubReleasesConfig:
+    """A release on GitHub."""
+
+    repository: str | None = None
+    release_notes_source: str | None = None
+    generate_notes: bool = False
+    draft: bool = False
+    prerelease: bool = False
+    assets: tuple[str | Asset, ...] = ()
+
+    EXTRA_KEYS: ClassVar[bool] = True

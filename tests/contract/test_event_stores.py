@@ -1,0 +1,58 @@
+"""The contract, applied to the durable store, the one in memory, and the reader that cannot write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventstore import EventReader, EventStore
+from eventstore.memory import MemoryEventStore
+from eventstore.reading import open_read_only
+from eventstore.sql import SqlEventStore
+
+pytest.register_assert_rewrite("tests.contract.event_store_contract")
+
+from tests.contract.event_store_contract import EventReaderContract, EventStoreContract, MakeStore  # noqa: E402
+from tests.contract.event_store_examples import Steps, noon  # noqa: E402
+
+
+class TestSqlEventStore(EventStoreContract):
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> Iterator[MakeStore]:
+        made: list[SqlEventStore] = []
+
+        def make(**options: object) -> EventStore:
+            made.append(SqlEventStore(f"sqlite:///{tmp_path}/events-{len(made)}.db", **options))  # type: ignore[arg-type]
+            return made[-1]
+
+        yield make
+        for store in made:
+            store.close()
+
+
+class TestMemoryEventStore(EventStoreContract):
+    @pytest.fixture
+    def make(self) -> Iterator[MakeStore]:
+        made: list[MemoryEventStore] = []
+
+        def make(**options: object) -> EventStore:
+            made.append(MemoryEventStore(**options))  # type: ignore[arg-type]
+            return made[-1]
+
+        yield make
+        for store in made:
+            store.close()
+
+
+class TestReadOnlyReader(EventReaderContract):
+    @pytest.fixture
+    def writer(self, tmp_path: Path) -> Iterator[EventStore]:
+        store = SqlEventStore(f"sqlite:///{tmp_path}/events.db", projections=[Steps()], now=noon)
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def reader(self, writer: EventStore, tmp_path: Path) -> Iterator[EventReader]:
+        reader = open_read_only(str(tmp_path / "events.db"), [("steps", 1)])
+        yield reader
+        reader.close()
