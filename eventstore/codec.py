@@ -7,6 +7,7 @@ history. No event is ever rewritten; an old one is upcast each time it is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -17,7 +18,8 @@ from eventstore.events import NewEvent, RecordedEvent
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 C = TypeVar("C", bound=type[Any])
 
-_SORTED = orjson.OPT_SORT_KEYS
+# By itself orjson writes the fields of a dataclass in their order in the class, whatever the option says.
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class Codec:
@@ -75,8 +77,8 @@ class Codec:
         except KeyError:
             raise CodecError(f"{type(event).__name__} is not a registered event") from None
         try:
-            data = orjson.dumps(event, option=_SORTED)
-            raw = metadata if isinstance(metadata, bytes) else orjson.dumps(metadata, option=_SORTED)
+            data = orjson.dumps(event, _as_dict, _SORTED)
+            raw = metadata if isinstance(metadata, bytes) else orjson.dumps(metadata, _as_dict, _SORTED)
         except TypeError as error:
             raise CodecError(f"{name} or its metadata cannot be written as JSON: {error}") from error
         return NewEvent(name, data, raw, schema_version)
@@ -114,3 +116,9 @@ class Codec:
                 raise CodecError(f"{name}: no upcaster from schema version {step} to {step + 1}")
             values = upcaster(values)
         return values
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"{type(value).__name__} is not a JSON value")

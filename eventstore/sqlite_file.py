@@ -40,6 +40,8 @@ def inspect(path: str) -> None:
         raise StoreUnavailable(f"{path} cannot be opened: {error.strerror}") from error
     if not S_ISREG(status.st_mode):
         raise NotAStore(f"{path} is not a file")
+    if status.st_size == 1:  # SQLite takes a file of one byte for an empty one and would write over it.
+        raise NotAStore(_NOT_A_DATABASE.format(path))
     if status.st_size and not _size(
         path, "-journal"
     ):  # A journal means that page 1 may be half written: SQLite must recover first.
@@ -73,18 +75,18 @@ def unavailable(path: str, error: sqlite3.Error) -> StoreUnavailable:
     """*error* in words that say what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # The low byte is the kind, the rest which kind of it.
     if code == sqlite3.SQLITE_NOTADB:
-        return NotAStore(f"{path} is not a SQLite database. It was not touched: name another store.")
+        return NotAStore(_NOT_A_DATABASE.format(path))
     return StoreUnavailable(f"{path}{_REASONS.get(code, ': {}').format(error)}")
 
 
+_NOT_A_DATABASE = "{} is not a SQLite database. It was not touched: name another store."
+_READING_NEEDS = "Reading needs write access to its directory as well (for -wal and -shm), or a backup."
 _REASONS = {
     sqlite3.SQLITE_BUSY: " is locked by another program and did not come free in time: nothing was written. Try again.",
     sqlite3.SQLITE_FULL: ": the disk is full: nothing was written. Free some space, then go on with resume.",
-    sqlite3.SQLITE_READONLY: " cannot be written: it, its directory or its disk is read-only.",
+    sqlite3.SQLITE_READONLY: f" cannot be written: it, its directory or its disk is read-only. {_READING_NEEDS}",
     sqlite3.SQLITE_CORRUPT: " is damaged ({}): restore a backup.",
-    sqlite3.SQLITE_CANTOPEN: (
-        " cannot be opened. Reading needs write access to its directory as well (for -wal and -shm), or a backup."
-    ),
+    sqlite3.SQLITE_CANTOPEN: f" cannot be opened. {_READING_NEEDS}",
     sqlite3.SQLITE_IOERR: ": the disk failed ({}): nothing was acknowledged. Look at the disk and its free space.",
 }
 

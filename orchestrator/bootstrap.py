@@ -7,7 +7,7 @@ standard library alone, because `history` has to start as fast as the interprete
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,15 +51,14 @@ def open_reader(directory: str, store: str | None) -> EventReader:
         return open_store(directory, store)
 
 
-def open_store(directory: str, store: str | None, wrap: Callable[[EventStore], EventStore] | None = None) -> EventStore:
+def open_store(directory: str, store: str | None) -> EventStore:
     """The project's events, for writing; made or upgraded when needed."""
     from eventstore.sql import SqlEventStore
     from orchestrator.projections.registry import inline
 
     path = store_path(directory, store)
     data_directory.ensure_private(os.path.dirname(path))  # noqa: PTH120
-    opened: EventStore = SqlEventStore(f"sqlite:///{path}", projections=inline())
-    return wrap(opened) if wrap else opened
+    return SqlEventStore(f"sqlite:///{path}", projections=inline())
 
 
 def store_path(directory: str, store: str | None) -> str:
@@ -85,7 +84,9 @@ def load_config(directory: str) -> ProjectConfig:
     from orchestrator.targets import registry
 
     path = Path(data_directory.deploy_json(data_directory.data_directory(directory)))
-    return config.load(path, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=Path(directory).absolute())
+    return config.load(
+        path, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=Path(directory).absolute()
+    )
 
 
 @contextmanager
@@ -96,13 +97,11 @@ def open_workspace(
     actor: str | None,
     narrator: Narrator,
     environ: Mapping[str, str] = os.environ,
-    wrap_store: Callable[[EventStore], EventStore] | None = None,
 ) -> Iterator[Workspace]:
     """Everything wired for one command, closed at its end. Signals ask it to stop from here on.
 
     Args:
         actor: ``--actor``.
-        wrap_store: Puts something around the store: the crash suite kills the process there.
 
     Raises:
         ConfigError, ConfigMissing: deploy.json is not what it should be.
@@ -111,7 +110,7 @@ def open_workspace(
     from orchestrator.adapters.signals import Signals, StopFlag
 
     config = load_config(directory)
-    opened = open_store(directory, store, wrap_store)
+    opened = open_store(directory, store)
     flag = StopFlag()
     try:
         with Signals(flag):
@@ -143,7 +142,7 @@ def _wire(
     from orchestrator.adapters.project_files import ProjectTree
     from orchestrator.adapters.query import SubprocessQuery
     from orchestrator.adapters.secrets import SecretStore
-    from orchestrator.adapters.version_of_tool import tool_version
+    from orchestrator.adapters.tool_version import tool_version
     from orchestrator.domain.masking import Masker
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets import registry

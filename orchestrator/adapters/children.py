@@ -74,9 +74,7 @@ class RecordedChildren:
         )
 
     def settle(self, attempt_dir: Path, *, same_boot: bool, wait_s: float) -> Settled:
-        found = settle.settle(
-            attempt_dir, same_host_boot=same_boot, stop_after_s=wait_s, stop=self._stop, waiting=self._say
-        )
+        found = settle.settle(attempt_dir, same_host_boot=same_boot, stop_after_s=wait_s, stop=self._stop, waiting=self._say)
         return Settled(
             started=found.verdict not in (Verdict.NEVER_STARTED, Verdict.NO_COMMAND),
             exit_codes=found.exit_codes,

@@ -8,7 +8,7 @@ user's; of a file that exists we only ever change the value of ``history``, and 
     ├── DeployJsonUnwritable    permissions, a full disc, a read-only file system
     └── DeployJsonBusy          others keep writing it, or hold its lock
 """
-# ruff: noqa: PTH100, PTH108, PTH118, PTH119, PTH120, PTH123 - see data_directory
+# ruff: noqa: PTH100, PTH108, PTH116, PTH118, PTH119, PTH120, PTH123 - see data_directory
 
 from __future__ import annotations
 
@@ -219,12 +219,10 @@ class DeployJsonFile:
 
         name = os.path.basename(self.path)
         try:
-            # A pipe would keep us waiting for its writer for ever.
-            with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-                found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode):
-                    raise ConfigError(name, [Problem("", "a file", "something else", f"{self.path} is not a regular file")])
-                return file.read(MAX_BYTES + 1), found
+            if not stat.S_ISREG(os.stat(self.path).st_mode):  # opening a pipe would wait for its writer for ever
+                raise ConfigError(name, [Problem("", "a file", "something else", f"{self.path} is not a regular file")])
+            with open(self.path, "rb") as file:
+                return file.read(MAX_BYTES + 1), os.fstat(file.fileno())
         except (FileNotFoundError, NotADirectoryError):
             raise ConfigMissing(self.path) from None
         except OSError as error:

@@ -1,16 +1,16 @@
 """Replace a file only while it still holds what was read: `replace_if_unchanged`; and `recover` what a crash left behind.
 
-For files that editors and other tools write too, with whom no lock can be agreed. Those that write in place are held off while
-we compare and swap (`held_file`). For those that rename, our file and theirs change places in one step (``renameat2`` with
-``RENAME_EXCHANGE``); what came out is looked at, and put back if it is not what was read. A plain rename loses whatever was saved
-between our reading and our renaming. What remains: a tool that saves by renaming in the microseconds between our comparison and
-our swap, and reads the file again before it is put back, sees its save undone. Where the file system cannot exchange, the file is
-compared and renamed over, and a save in those microseconds is lost.
+For files that editors and other tools write too, with whom no lock can be agreed. Our file and theirs change places in one step
+(``renameat2`` with ``RENAME_EXCHANGE``); what came out is looked at, and put back if it is not what was read. A plain rename
+loses whatever was saved between our reading and our renaming. Leases (`held_file`) keep others out for the microseconds of the
+swap: from their file those that would write it in place, and from ours all, so that nobody builds on what may have to be taken
+back. Where the file system has no leases those microseconds are open; where it cannot exchange, theirs is compared and renamed
+over.
 
 The caller holds a lock against other processes of ours; nothing here locks. Both digests stand in the name of the temporary file,
 so that `recover` can tell after a crash whether it is ours or somebody's edit.
 """
-# ruff: noqa: PTH104, PTH105, PTH108, PTH116, PTH118, PTH119, PTH120 - see data_directory
+# ruff: noqa: PTH104, PTH105, PTH108, PTH116, PTH118, PTH119, PTH120, PTH123 - see data_directory
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ import hashlib
 import os
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 
-from orchestrator.adapters.held_file import HeldFile
+from orchestrator.adapters.held_file import HeldFile, Seen, seen_at
 
 SETTLE_S = 2.0
 """Deadline of putting back what others save while we put back what others saved."""
@@ -29,9 +31,6 @@ SETTLE_S = 2.0
 _PART = ".part"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
-
-_Seen = tuple[int, ...] | None
-"""Which file, and in which state, stood somewhere; None when somebody is writing it."""
 
 
 class ExchangeUnavailable(OSError):
@@ -136,12 +135,11 @@ def exchange(one: str, other: str) -> None:
     Raises:
         ExchangeUnavailable: Not here.
     """
+    renameat2 = _renameat2()
+    if renameat2 is None:
+        raise ExchangeUnavailable(errno.ENOSYS, "the C library has no renameat2")
     import ctypes
 
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        raise ExchangeUnavailable(errno.ENOSYS, "the C library has no renameat2") from None
     if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
         return
     code = ctypes.get_errno()
@@ -152,38 +150,72 @@ def digest(contents: bytes) -> str:
     return hashlib.sha256(contents).hexdigest()[:32]
 
 
+@cache
+def _renameat2() -> Callable[..., int] | None:
+    import ctypes
+
+    function: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return function
+
+
 def _swap(temporary: str, path: str, expected: bytes) -> bool:
-    ours = _seen(temporary)
-    with HeldFile(path) as held:
-        if held.has_writers or held.read() != expected:
+    _renameat2()  # loading it takes milliseconds, which others need not wait
+    with HeldFile(path) as theirs, HeldFile(temporary, alone=True) as ours:
+        if theirs.has_writers or theirs.read() != expected:
             return False
         try:
             exchange(temporary, path)
         except ExchangeUnavailable:
             os.replace(temporary, path)
             return True
-        if held.is_at(temporary) and held.still_holds(expected):
-            return True
-        _put_back(temporary, path, ours)
-        return False
+        with _unsettled(path):
+            if theirs.is_at(temporary) and theirs.still_holds(expected):
+                return True
+            put, wanted = _put_back(temporary, path, ours)
+    with _unsettled(path):
+        _settle(temporary, path, put, wanted)
+    return False
 
 
-def _put_back(temporary: str, path: str, ours: _Seen) -> None:
-    """Exchange until *ours* is what came out: then the newest contents of others stand at *path*.
+@contextmanager
+def _unsettled(path: str) -> Iterator[None]:
+    """After an exchange every error means that the temporary file may be somebody's edit."""
+    try:
+        yield
+    except Unsettled:
+        raise
+    except OSError as error:
+        raise Unsettled(f"{path} changed while it was being written: {error}") from error
 
-    While an edit goes back, somebody may save over what stood there for a moment; then that is the newest, and so on.
+
+def _put_back(temporary: str, path: str, ours: HeldFile) -> tuple[Seen | None, Seen | None]:
+    """Let what lies at *temporary*, somebody's edit, and *ours* at *path* change places again; gives what `_settle` goes on with.
+
+    Whoever waits to read ours will see theirs in it. Whoever waits to write ours gets it, at *path*, with theirs in it.
+    """
+    edit = seen_at(temporary)
+    exchange(temporary, path)
+    if ours.leased:
+        with open(path, "rb") as file:
+            ours.overwrite(file.read())
+    if not ours.writer_waits():
+        return edit, ours.seen()
+    exchange(temporary, path)
+    return None, edit
+
+
+def _settle(temporary: str, path: str, put: Seen | None, wanted: Seen | None) -> None:
+    """Exchange until *wanted* comes out, after *put* went in.
+
+    While an edit went back, somebody may have saved over what stood there for a moment. Then theirs is the newest and goes back,
+    and so on.
     """
     deadline = time.monotonic() + SETTLE_S
-    try:
-        put, wanted = _seen(temporary), ours
+    while (out := _seen_at_rest(temporary)) is None or out != wanted:
+        if time.monotonic() > deadline:
+            raise Unsettled(f"{path} is being written again and again")
         exchange(temporary, path)
-        while (out := _seen_at_rest(temporary)) is None or out != wanted:
-            if time.monotonic() > deadline:
-                raise Unsettled(f"{path} is being written again and again")
-            exchange(temporary, path)
-            put, wanted = out, put
-    except FileNotFoundError as error:
-        raise Unsettled(f"{path} was removed while it was being written") from error
+        put, wanted = out, put
 
 
 def _recover_one(temporary: str, path: str) -> str | None:
@@ -193,7 +225,9 @@ def _recover_one(temporary: str, path: str) -> str | None:
             backup = backup_name(path)
             os.rename(temporary, backup)
             return backup
-        _put_back(temporary, path, _seen(path))
+        put, wanted = seen_at(temporary), seen_at(path)
+        exchange(temporary, path)
+        _settle(temporary, path, put, wanted)
     _finish(temporary, path)
     return None
 
@@ -204,14 +238,10 @@ def _finish(temporary: str, path: str) -> None:
     sync_directory(os.path.dirname(path))
 
 
-def _seen(path: str) -> _Seen:
-    found = os.stat(path)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _seen_at_rest(path: str) -> _Seen:
+def _seen_at_rest(path: str) -> Seen | None:
+    """None when somebody is writing it."""
     with HeldFile(path) as held:
-        return None if held.has_writers else _seen(path)
+        return None if held.has_writers else held.seen()
 
 
 def _digest_at(path: str) -> str | None:

@@ -1,10 +1,10 @@
-"""A lock file that dies with its holder: `exclusive`.
+"""A lock file that dies with its holder: `exclusive`, and `try_lock` below it.
 
 ``flock``, not POSIX ``lockf``: the latter is lost as soon as any descriptor of the file is closed. The file is never unlinked and
 stays empty; who holds it is not its business. Children do not inherit it (close-on-exec): never fork without exec while holding
 it.
 """
-# ruff: noqa: PTH116, PTH120 - see data_directory
+# ruff: noqa: PTH103, PTH116, PTH120 - see data_directory
 
 from __future__ import annotations
 
@@ -25,33 +25,38 @@ def exclusive(path: str, *, timeout_s: float) -> Iterator[None]:
         TimeoutError: Somebody else held it for *timeout_s* seconds.
         OSError: It cannot be made or opened.
     """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     deadline = time.monotonic() + timeout_s
-    held = _locked(path, deadline)
-    while not _is_at(path, held):  # somebody removed the file between our open and our lock: what we hold excludes nobody
-        os.close(held)
-        held = _locked(path, deadline)
+    while (held := try_lock(path)) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path} is held by another process")
+        time.sleep(POLL_S)
     try:
         yield
     finally:
         os.close(held)
 
 
-def _locked(path: str, deadline: float) -> int:
-    os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103
+def try_lock(path: str) -> int | None:
+    """A descriptor that holds the lock *path* until it is closed; None while another one holds it.
+
+    Raises:
+        OSError: It cannot be made or opened.
+    """
     # Opened for reading: enough for flock, and all that members of a team have on each other's files.
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(path, descriptor):
             return descriptor
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise TimeoutError(f"{path} is held by another process") from None
-            time.sleep(POLL_S)
-        except OSError:
-            os.close(descriptor)
-            raise
+    except BlockingIOError:
+        pass
+    except OSError:
+        os.close(descriptor)
+        raise
+    # Held by another, or removed between our open and our lock: then it would exclude nobody.
+    os.close(descriptor)
+    return None
 
 
 def _is_at(path: str, descriptor: int) -> bool:

@@ -48,6 +48,7 @@ Try = Callable[[float], Answer]
 def http_try(url: str, headers: Mapping[str, str], status: int, body: str | None) -> Try:
     """GET *url*: healthy when its status is *status* and *body*, a regular expression, is found in the first MiB of its body."""
     parts = _split(url)
+    place = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
     pattern = _pattern(body)
     for name, value in headers.items():
         if "\n" in value or "\r" in value:
@@ -64,9 +65,9 @@ def http_try(url: str, headers: Mapping[str, str], status: int, body: str | None
                 connection.request("GET", _path(parts), headers={**_authorization(parts), **_encoded(headers)})
                 return _judged(connection.getresponse(), status, pattern)
         except OSError as problem:
-            return Answer(False, _refusal(problem, limit_s), reached=False)
+            return Answer(False, f"{place}: {_refusal(problem, limit_s)}", reached=False)
         except HTTPException as problem:
-            return Answer(False, f"no HTTP answer ({type(problem).__name__})", reached=False)
+            return Answer(False, f"{place}: no HTTP answer ({type(problem).__name__})", reached=False)
         finally:
             connection.close()
 

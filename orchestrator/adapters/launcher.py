@@ -40,6 +40,7 @@ DRAIN_S = 0.2
 REVOKED = "revoked"
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK_S = 0.05
+_DAY_S = 86400.0
 _EXIT_RESERVE = 512
 
 
@@ -210,14 +211,12 @@ class _Pump:
     def _patience_ms(self) -> float | None:
         if self.ended_at:
             return _TICK_S * 1000
-        due = min((moment for moment in (self._deadline_left(), self._kill_left()) if moment is not None), default=None)
-        return None if due is None else max(0.0, min(due, 86400.0)) * 1000 + 1
-
-    def _deadline_left(self) -> float | None:
-        return None if self.timed_out else self._deadline - time.monotonic()
-
-    def _kill_left(self) -> float | None:
-        return self._kill_at - time.monotonic() if self._kill_at and not self._killed else None
+        moments = [] if self.timed_out else [self._deadline]
+        if self._kill_at and not self._killed:
+            moments.append(self._kill_at)
+        if not moments:
+            return None
+        return max(0.0, min(min(moments) - time.monotonic(), _DAY_S)) * 1000 + 1
 
 
 def _become(command: list[str], cwd: str, umask: int, place: str, out: int, err: int) -> None:

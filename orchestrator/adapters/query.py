@@ -9,7 +9,8 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from orchestrator.adapters.programs import tool_missing
 from orchestrator.adapters.signals import StopFlag
@@ -46,25 +47,21 @@ class SubprocessQuery:
         env: Mapping[str, str] | None = None,
     ) -> CommandResult:
         """See `targets.base.Query`; *cwd* is the project's directory by default. 128 + N as exit code means signal N."""
+        if self._stop:
+            self._stop.check()
         started = time.monotonic()
-        process = _start(argv, cwd or self._project_dir, {**os.environ, **(env or {})})
-        reading = _Reading(process, self._stop)
-        try:
-            reading.read(started + timeout_s)
-            if process.poll() is None:
-                raise QueryTimeout(
-                    f"{' '.join(argv[:3])} did not answer in {timeout_s:g} s and was stopped{reading.last_words()}"
-                )
-        finally:
-            reading.close()
-        code = process.returncode
-        return CommandResult(
-            argv=tuple(argv),
-            exit_code=128 - code if code < 0 else code,
-            stdout=reading.text(process.stdout),
-            stderr=reading.text(process.stderr),
-            duration_ms=int((time.monotonic() - started) * 1000),
-        )
+        with _Reading(_start(argv, cwd or self._project_dir, {**os.environ, **(env or {})}), self._stop) as reading:
+            code = reading.read(started + timeout_s)
+            if code is None:
+                words = f"; its last words: {reading.last_words()}" if reading.last_words() else ""
+                raise QueryTimeout(f"{' '.join(argv[:3])} did not answer in {timeout_s:g} s and was stopped{words}")
+            return CommandResult(
+                argv=tuple(argv),
+                exit_code=128 - code if code < 0 else code,
+                stdout=reading.stdout(),
+                stderr=reading.stderr(),
+                duration_ms=int((time.monotonic() - started) * 1000),
+            )
 
 
 def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Popen[bytes]:
@@ -87,13 +84,26 @@ class _Reading:
         self._process = process
         self._stop = stop
         self._pidfd = os.pidfd_open(process.pid)
-        self._tails = {stream.fileno(): bytearray() for stream in (process.stdout, process.stderr) if stream}
+        self._streams = [stream for stream in (process.stdout, process.stderr) if stream]
+        self._tails = {stream.fileno(): bytearray() for stream in self._streams}
         self._poll = select.poll()
         for fd in (*self._tails, self._pidfd, *([stop.fileno()] if stop else [])):
             self._poll.register(fd, select.POLLIN)
 
-    def read(self, deadline: float) -> None:
-        """Returns at the process's end or at *deadline*. Raises Interrupted."""
+    def __enter__(self) -> _Reading:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.close(self._pidfd)
+        for stream in self._streams:
+            stream.close()
+        if self._process.returncode is None:
+            with contextlib.suppress(PermissionError):  # it runs as another user: it cannot be stopped, nor be waited for
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def read(self, deadline: float) -> int | None:
+        """Returns its return code at its end, None at *deadline*. Raises Interrupted."""
         reading = set(self._tails)
         while (reading or self._process.returncode is None) and (left := deadline - time.monotonic()) > 0:
             for fd, _ in self._poll.poll(left * 1000):
@@ -105,22 +115,19 @@ class _Reading:
                     self._poll.unregister(fd)
                     self._process.wait()
                     deadline = min(deadline, time.monotonic() + _DRAIN_S)
-            if self._stop:
-                self._stop.check()
+                elif self._stop:
+                    self._stop.drain()
+                    self._stop.check()
+        return self._process.returncode
 
-    def text(self, stream: IO[bytes] | None) -> str:
-        return self._tails[stream.fileno()][-TAIL_BYTES:].decode(errors="replace") if stream else ""
+    def stdout(self) -> str:
+        return _text(self._tails[self._streams[0].fileno()])
+
+    def stderr(self) -> str:
+        return _text(self._tails[self._streams[1].fileno()])
 
     def last_words(self) -> str:
-        words = self.text(self._process.stderr).strip().rpartition("\n")[2]
-        return f"; its last words: {words}" if words else ""
-
-    def close(self) -> None:
-        os.close(self._pidfd)
-        if self._process.returncode is None:
-            with contextlib.suppress(PermissionError):  # it runs as another user: it cannot be stopped, nor be waited for
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+        return self.stderr().strip().rpartition("\n")[2]
 
     def _take(self, fd: int) -> bool:
         block, tail = os.read(fd, _BLOCK_BYTES), self._tails[fd]
@@ -128,3 +135,7 @@ class _Reading:
         if len(tail) > 2 * TAIL_BYTES:
             del tail[:-TAIL_BYTES]
         return bool(block)
+
+
+def _text(tail: bytearray) -> str:
+    return tail[-TAIL_BYTES:].decode(errors="replace")

@@ -151,17 +151,15 @@ def _stop_launcher(command: CommandDirectory, launcher: ProcessId) -> bool:
 
 
 def _end_orphan(command: CommandDirectory, launcher: ProcessId, deadline: float, stop: StopFlag | None) -> str:
-    """The command has outlived its launcher: let it end by itself, then stop it and what it left in its group."""
+    """The command has outlived its launcher: let it end by itself, else stop it with its group. What a command leaves behind
+    when it ends by itself is left alone here as everywhere (it may be a service); the reason names it."""
     child = command.process("child")
     if child is None:
         return "the record of its process is gone"
-    by_itself = _wait(child, deadline, stop)
-    if not by_itself and not processes.terminate(child, group=True, drain_s=GRACE_S):
-        return f"it still runs as process {child.pid} and cannot be stopped"
-    how = "it ended by itself" if by_itself else "it was stopped"
-    left = processes.members(child.pid, launcher.pid)
-    try:
-        processes.signal_members(child.pid, launcher.pid, processes.KILL)
-    except PermissionError:
-        return f"{how}, but what it started runs on as another user: {', '.join(str(it.pid) for it in left)}"
-    return how + (f"; {len(left)} processes it had left were killed" if left else "")
+    how = "it ended by itself"
+    if not _wait(child, deadline, stop):
+        how = "it was stopped"
+        if not processes.terminate(child, group=True, drain_s=GRACE_S):
+            return f"it still runs as process {child.pid} and cannot be stopped"
+    left = ", ".join(str(process.pid) for process in processes.members(child.pid, launcher.pid))
+    return f"{how}, and what it started still runs: {left}" if left else how

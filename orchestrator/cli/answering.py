@@ -54,5 +54,5 @@ def _said(workspace: Workspace, journal: Journal, ui: Ui, sentence: str) -> int:
         lines.append(f"Live now: {result.live_now}")
     if result.next:
         lines.append(f"Next: {result.next[0]}")
-    ui.answer(text="\n".join(lines), data=result)
+    ui.answer(text="\n".join(lines) + "\n", data=result)
     return errors.DONE

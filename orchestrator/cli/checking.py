@@ -17,7 +17,7 @@ from orchestrator.domain.plan import Release, Slot
 from orchestrator.domain.questions import CONFIRM_ROLLBACK
 from orchestrator.projections import releases
 from orchestrator.projections.command_results import rollback_result, simulated_rollback, verify_result
-from orchestrator.projections.step_results import check_result
+from orchestrator.projections.step_results import latest_checks
 from orchestrator.services import rollback as going_back
 from orchestrator.services import verify as verifying
 from orchestrator.services.decide import decide
@@ -25,6 +25,7 @@ from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.request import ask
+from orchestrator.services.verify import recorded
 from orchestrator.services.workspace import Workspace
 
 
@@ -61,7 +62,11 @@ def verify(workspace: Workspace, ui: Ui, deployment_id: str | None, target: str 
 
 def list_releases(workspace: Workspace, ui: Ui, wish: RollbackWish) -> int:
     """The verified releases of a slot, newest first, and which one is live."""
-    slot = load(workspace, wish.deployment_id).deployment.slot if wish.deployment_id else _slot(workspace, wish.target, wish.environment)
+    slot = (
+        load(workspace, wish.deployment_id).deployment.slot
+        if wish.deployment_id
+        else _slot(workspace, wish.target, wish.environment)
+    )
     ui.releases(slot, releases.verified(workspace.store, slot, limit=50), releases.live(workspace.store, slot))
     return errors.DONE
 
@@ -77,12 +82,12 @@ def rollback(workspace: Workspace, ui: Ui, wish: RollbackWish, *, dry_run: bool)
     if answer == "dry_run":
         return _simulate(workspace, journal.deployment, to, ui)
     if answer == "abort":
-        ui.progress.line("Nothing was changed.")
+        ui.say("Nothing was changed.")
         return errors.DONE
     try:
         going_back.roll_back(workspace, journal, to, reason=wish.reason)
     except (Interrupted, OutcomeUnknown) as stopped:
-        ui.progress.warn(str(stopped))
+        ui.warn(str(stopped))
     ui.progress.close()
     ui.warn(publish_history(workspace))
     result = rollback_result(journal.deployment, history_path=workspace.history_file.path, options=ui.options)
@@ -100,7 +105,7 @@ def _confirmation(workspace: Workspace, journal: Journal, to: Release, wish: Rol
     except DecisionOpen:
         if not wish.yes and not ui.interactive:
             raise
-    ui.progress.line(f"From {journal.deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
+    ui.say(f"From {journal.deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
     answer, how = ("proceed", "yes") if wish.yes else (prompts.ask(CONFIRM_ROLLBACK), "prompt")
     return decide(workspace, journal, CONFIRM_ROLLBACK.decision_id, answer, how=how, reason=wish.reason)
 
@@ -108,7 +113,7 @@ def _confirmation(workspace: Workspace, journal: Journal, to: Release, wish: Rol
 def _simulate(workspace: Workspace, deployment: Deployment, to: Release, ui: Ui) -> int:
     plan = going_back.plan_back(workspace, deployment, to)
     _, target = open_target(workspace, deployment)
-    checks = [check_result("preflight", check) for check in target.preflight(plan)]
+    checks = latest_checks(recorded("preflight", 1, iter(target.preflight(plan)), workspace), "preflight")
     result = simulated_rollback(deployment, plan, to, checks=checks, options=ui.options)
     ui.rolled_back(result)
     return errors.DONE if result.success else errors.FAILED

@@ -1,7 +1,7 @@
 """Driving a deployment from a command: advance, ask what is open, advance again, report.
 
-The same loop serves `execute`, `resume` and the questions after a deployment. What happens is decided in `services/execute.py`; here
-it is only asked for and shown.
+The same loop serves `execute`, `resume` and the questions after a deployment. What happens is decided in
+`services/execute.py`; here it is only asked for and shown.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from orchestrator.cli.ui import Ui
 from orchestrator.domain.errors import DecisionOpen, PopDeployError
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode
-from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_ROLLBACK, POST_DEPLOY
+from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_ROLLBACK, POST_DEPLOY, Question
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.outcome import ErrorResult
+from orchestrator.rendering import report
 from orchestrator.services import rollback
 from orchestrator.services.decide import decide, open_question
 from orchestrator.services.deploy_history import publish_history
@@ -49,6 +50,7 @@ def begin(workspace: Workspace, wish: Wish) -> Journal:
 def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> Ended:
     """Advance to the end, or to a question that nobody here can answer."""
     error: Exception | None = None
+    ui.watch(lambda: report.opening(result_of(workspace, journal, ui)))
     try:
         _advance_and_ask(workspace, journal, consent, ui)
     except (PopDeployError, EventStoreError) as problem:
@@ -140,7 +142,7 @@ def afterwards(workspace: Workspace, journal: Journal, done: Ended, consent: Con
 
 
 def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
-    answer = _ask_afterwards(workspace, journal, POST_DEPLOY.decision_id, ui)
+    answer = _ask_afterwards(workspace, journal, POST_DEPLOY, ui)
     if answer == "verify":
         settings, target = open_target(workspace, journal.deployment)
         healthy = verify_again(workspace, journal, settings, target)
@@ -149,7 +151,7 @@ def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent:
 
 
 def _after_failure(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
-    answer = _ask_afterwards(workspace, journal, AFTER_FAILURE.decision_id, ui)
+    answer = _ask_afterwards(workspace, journal, AFTER_FAILURE, ui)
     if answer == "retry":
         return retry(workspace, journal, consent, ui)
     if answer == "rollback":
@@ -176,18 +178,18 @@ def retry(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
     return afterwards(workspace, again, done, consent, ui)
 
 
-def _ask_afterwards(workspace: Workspace, journal: Journal, decision_id: str, ui: Ui) -> str:
-    question = {POST_DEPLOY.decision_id: POST_DEPLOY, AFTER_FAILURE.decision_id: AFTER_FAILURE}[decision_id]
+def _ask_afterwards(workspace: Workspace, journal: Journal, question: Question, ui: Ui) -> str:
     try:
         ask(journal, question)
     except DecisionOpen:
-        return _answer(workspace, journal, ui, "")
+        pass  # that is what asking says: the question is on record
+    return _answer(workspace, journal, ui, "")
 
 
 def _go_back(workspace: Workspace, journal: Journal, done: Ended, ui: Ui) -> Ended:
     """Choose, confirm, carry out; the code of what happened before stays."""
     to = rollback.choose(workspace, journal.deployment, None)
-    ui.progress.line(f"Back to {to.version}, deployed by {to.deployment_id}.")
+    ui.say(f"Back to {to.version}, deployed by {to.deployment_id}.")
     if prompts.ask(CONFIRM_ROLLBACK) != "proceed":
         return done
     rollback.roll_back(workspace, journal, to, reason="answered rollback")
@@ -213,4 +215,4 @@ def _url(workspace: Workspace, journal: Journal) -> str:
 def _shown_path(workspace: Workspace) -> str:
     """deploy.json as people see it: relative to the project where it lies inside."""
     path, project = workspace.history_file.path, str(workspace.project_dir)
-    return os.path.relpath(path, project) if path.startswith(project + os.sep) else path  # noqa: PTH109
+    return os.path.relpath(path, project) if path.startswith(project + os.sep) else path

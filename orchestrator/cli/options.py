@@ -18,7 +18,9 @@ _DIRECTORY = click.option(
     type=click.Path(exists=True, file_okay=False),
     help="The project.",
 )
-_STORE = click.option("--store", envvar="POP_DEPLOY_STORE", metavar="URL", help="Where the events are, if not in the data directory.")
+_STORE = click.option(
+    "--store", envvar="POP_DEPLOY_STORE", metavar="URL", help="Where the events are, if not in the data directory."
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -42,7 +44,9 @@ def environment(function: F) -> F:
 
 
 def target(*, multiple: bool = False) -> Callable[[F], F]:
-    return click.option("--target", "-t", "targets" if multiple else "target", multiple=multiple, metavar="NAME", help="A target of deploy.json.")
+    return click.option(
+        "--target", "-t", "targets" if multiple else "target", multiple=multiple, metavar="NAME", help="A target of deploy.json."
+    )
 
 
 def deployment_id(*, required: bool = True) -> Callable[[F], F]:

@@ -98,7 +98,9 @@ def resume(deployment_id: str | None, given: Given) -> int:
 
 def _loaded(workspace: Workspace, deployment_id: str, given: Given) -> Journal:
     if given.targets or given.all_targets or given.version or given.mode or given.environment:
-        raise UsageProblem(f"{deployment_id} says already what is deployed where: leave --target, --version, --mode and the like out")
+        raise UsageProblem(
+            f"{deployment_id} says already what is deployed where: leave --target, --version, --mode and the like out"
+        )
     journal = load(workspace, deployment_id)
     if given.plan_digest is not None and journal.deployment.prepared is not None:
         journal.deployment.check_digest(given.plan_digest)
@@ -119,10 +121,20 @@ def _one(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> in
     """One deployment, and those of the other targets if the answer was ``all``."""
     done = driving.drive(workspace, journal, consent, ui)
     if journal.deployment.answers.get("deploy_target") and (more := driving.others(workspace, journal, done)):
-        ends = [done, *(driving.drive(workspace, other, consent, ui) for other in more)]
-        return ui.report_all(ends)
+        return _the_rest(workspace, done, more, consent, ui)
     ui.report(done)
     return driving.afterwards(workspace, journal, done, consent, ui).code
+
+
+def _the_rest(workspace: Workspace, first: Ended, more: list[Journal], consent: Consent, ui: Ui) -> int:
+    ends = [first]
+    if not ui.as_json:
+        ui.report(first)
+    for journal in more:
+        ends.append(driving.drive(workspace, journal, consent, ui))
+        if not ui.as_json:
+            ui.report(ends[-1])
+    return ui.report_all(ends)
 
 
 def _several(workspace: Workspace, wishes: list[Wish], consent: Consent, ui: Ui) -> int:
@@ -131,7 +143,11 @@ def _several(workspace: Workspace, wishes: list[Wish], consent: Consent, ui: Ui)
     for wish in wishes:
         done = driving.drive(workspace, driving.begin(workspace, wish), consent, ui)
         ends.append(done)
+        if not ui.as_json:
+            ui.report(done)
         if done.code:
-            ui.progress.line(f"Not begun: {', '.join(str(left.target) for left in wishes[len(ends) :])}" if wishes[len(ends) :] else "")
             break
+    left = ", ".join(str(wish.target) for wish in wishes[len(ends) :])
+    if left:
+        ui.warn(f"not begun, because {ends[-1].result.target} did not succeed: {left}")
     return ui.report_all(ends)

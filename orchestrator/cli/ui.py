@@ -1,15 +1,28 @@
-"""Where a command's output goes: what is live on a terminal, plain lines elsewhere, one JSON object with ``--json``."""
+"""Where a command's output goes: live on a terminal, plain lines elsewhere, one JSON object with ``--json``.
+
+Reports are made in `rendering/`; here is only decided which one goes where.
+"""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import prompts
-from orchestrator.rendering.progress import Progress, make_progress
+from orchestrator.cli import errors, prompts
+from orchestrator.domain.deployment import Deployment
+from orchestrator.projections.command_results import RollbackResult, VerifyResult, prepare_result
+from orchestrator.rendering import command_reports, report
+from orchestrator.rendering.json_output import all_document, decision_document, dumps
+from orchestrator.rendering.progress import Progress, for_command
+
+if TYPE_CHECKING:
+    from orchestrator.cli.driving import Ended
+    from orchestrator.domain.plan import Release, Slot
+    from orchestrator.projections.releases import VerifiedRelease
+    from orchestrator.services.repository import Journal
 
 
 @dataclass(frozen=True)
@@ -26,17 +39,83 @@ class Ui:
     progress: Progress
     options: tuple[str, ...]
 
+    def watch(self, opening: Callable[[], str]) -> None:
+        """A new report begins; *opening* gives its head once there is something to show."""
+        self.progress.opening, self.progress.begun = opening, False
+
+    def warn(self, message: str | None) -> None:
+        if message:
+            click.echo(f"pop-deploy: {message}", err=True)
+
+    def say(self, message: str) -> None:
+        """A sentence for people; with ``--json`` on stderr."""
+        click.echo(message, err=self.as_json)
+
     def answer(self, *, text: str, data: Any) -> None:
         """The command's result: *text* for people, *data* for programs."""
-        if self.as_json:
-            from orchestrator.rendering.json import dumps
+        click.echo(dumps(data) if self.as_json else text, nl=False)
 
-            click.echo(dumps(data))
-        else:
-            click.echo(text)
+    def report(self, done: Ended) -> int:
+        """One deployment's report, or the question that stands open."""
+        if done.code == errors.WAITING and done.result.decision is not None:
+            decision = done.result.decision
+            self.answer(text=command_reports.decision(decision), data=decision_document(decision))
+            return done.code
+        self.answer(text=report.text(done.result, begun=self.progress.begun), data=done.result)
+        if done.error is not None:
+            click.echo(f"pop-deploy: {done.error}", err=True)
+        return done.code
+
+    def report_all(self, ends: Sequence[Ended]) -> int:
+        """Several deployments as one object; the first exit code that is not 0 counts."""
+        if self.as_json:
+            click.echo(dumps(all_document([end.result for end in ends])), nl=False)
+        return next((end.code for end in ends if end.code), errors.DONE)
+
+    def prepared(self, ends: Sequence[tuple[Ended, Journal]]) -> int:
+        """Plans on record; where one could not be made, why."""
+        results = []
+        for end, journal in ends:
+            if journal.deployment.prepared is None:
+                return self.report(end)
+            results.append(prepare_result(journal.deployment, options=self.options))
+        data: Any = results[0] if len(results) == 1 else {"deployments": results, "success": True}
+        self.answer(text="\n".join(command_reports.prepared(result) for result in results), data=data)
+        return errors.DONE
+
+    def verified(self, result: VerifyResult) -> None:
+        self.answer(text=command_reports.verified(result, begun=self.progress.begun), data=result)
+
+    def rolled_back(self, result: RollbackResult) -> None:
+        self.answer(text=command_reports.rolled_back(result, begun=self.progress.begun), data=result)
+
+    def releases(self, slot: Slot, found: Sequence[VerifiedRelease], live: Release | None) -> None:
+        """What can be gone back to."""
+        current = live.deployment_id if live else None
+        rows = [
+            {
+                "version": row.release.version,
+                "deployment_id": row.deployment_id,
+                "commit_sha": row.release.commit_sha,
+                "verified_at": row.verified_at,
+                "live": row.deployment_id == current,
+            }
+            for row in found
+        ]
+        lines = [
+            f"{row['version']:<16} {row['verified_at']}  {row['deployment_id']}{'  (live)' if row['live'] else ''}"
+            for row in rows
+        ]
+        self.answer(
+            text=("\n".join(lines) or f"{slot}: no verified release yet") + "\n",
+            data={"target": slot.target, "environment": slot.environment, "releases": rows},
+        )
+
+    def show_plan(self, deployment: Deployment) -> None:
+        """The plan, before somebody is asked to confirm it."""
+        click.echo(command_reports.prepared(prepare_result(deployment, options=self.options)), nl=False)
 
 
 def make_ui(directory: str, store: str | None, *, as_json: bool) -> Ui:
-    asked = prompts.interactive(as_json=as_json)
     options = [*(["--dir", directory] if directory != "." else []), *(["--store", store] if store else [])]
-    return Ui(as_json, asked, make_progress(sys.stderr if as_json else sys.stdout, live=asked), tuple(options))
+    return Ui(as_json, prompts.interactive(as_json=as_json), for_command(as_json=as_json), tuple(options))

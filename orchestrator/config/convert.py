@@ -22,7 +22,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from orchestrator.config.checks import CHECKS, ENVIRONMENT_NAME, RENAMED, seconds_problem
-from orchestrator.config.errors import Problem
+from orchestrator.config.errors import Problem, note
 from orchestrator.config.words import Path, did_you_mean, expected, found, hides_secret, listed, place, quoted
 from orchestrator.domain.settings import SecretRef
 
@@ -76,7 +76,7 @@ def is_list_of_lists(wanted: Any) -> bool:
 
 
 class Converter:
-    """Converts values and keeps the list of what was wrong with them in *problems*."""
+    """Converts values and keeps the list of what was wrong with them in *problems*; raises `Enough` when it gets too long."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
@@ -87,11 +87,11 @@ class Converter:
         return None if result is INVALID else result
 
     def say(self, path: Path, sentence: str, wanted: str = "", got: str = "") -> _Invalid:
-        self.problems.append(Problem(place(path), wanted, got, sentence))
+        note(self.problems, Problem(place(path), wanted, got, sentence))
         return INVALID
 
     def wrong(self, path: Path, wanted: str, got: str) -> _Invalid:
-        self.problems.append(Problem(place(path), wanted, got))
+        note(self.problems, Problem(place(path), wanted, got))
         return INVALID
 
     def convert(self, value: Any, wanted: Any, path: Path) -> Any:
@@ -117,7 +117,11 @@ class Converter:
     def _union(self, value: Any, wanted: Any, path: Path) -> Any:
         options = [option for option in get_args(wanted) if _fits(value, option)]
         if len(options) > 1 and isinstance(value, dict):  # alternatives such as {"weight": 10} and {"pause_s": 60}
-            options = [option for option in options if _required_keys(option) <= value.keys()]
+            needed = [_required_keys(option) for option in options]
+            options = [option for option, keys in zip(options, needed, strict=True) if keys <= value.keys()]
+            if len(options) != 1:
+                alternatives = " or with ".join(" and ".join(sorted(keys)) for keys in needed)
+                return self.wrong(path, f"an object with {alternatives}", listed(value) or "an empty object")
         if not options:
             return self.wrong(path, expected(wanted), found(value, secret=hides_secret(wanted)))
         return None if options[0] is NoneType else self.convert(value, options[0], path)

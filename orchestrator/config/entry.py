@@ -105,9 +105,7 @@ def check_variants(converter: Converter, name: str, raw: Mapping[str, Any], arou
         where = (*path, "environments", environment)
         for key in sorted(override.keys() & set(SAME_EVERYWHERE)):
             converter.say((*where, key), "is the same in every environment; only the entry itself may have it")
-        probe = Converter()
-        read_entry(probe, name, merged(raw, environment), around, where)
-        converter.problems += probe.problems
+        read_entry(converter, name, merged(raw, environment), around, where)
 
 
 def merged(raw: Mapping[str, Any], environment: str) -> dict[str, Any]:

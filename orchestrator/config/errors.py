@@ -19,6 +19,8 @@ from orchestrator.domain.errors import UsageProblem
 
 SHOWN_PROBLEMS = 20
 """More lines than this tell a person nothing: the first few mistakes explain the rest."""
+MAX_PROBLEMS = 1000
+"""So many and the file is something else altogether; looking on would take seconds (`note`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,22 @@ class ConfigError(UsageProblem):
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         lines = [f"{file}: {problem}" for problem in problems[:SHOWN_PROBLEMS]]
         if len(problems) > SHOWN_PROBLEMS:
-            lines.append(f"{file}: and {len(problems) - SHOWN_PROBLEMS} more problems")
+            at_least = "at least " if len(problems) >= MAX_PROBLEMS else ""
+            lines.append(f"{file}: and {at_least}{len(problems) - SHOWN_PROBLEMS} more problems")
         super().__init__("\n".join(lines))
         self.file, self.problems = file, tuple(problems)
         self.path, self.expected, self.found = problems[0].path, problems[0].expected, problems[0].found
+
+
+class Enough(Exception):  # noqa: N818 - no error of the product: it ends the reading and never leaves this package
+    """`MAX_PROBLEMS` have been found."""
+
+
+def note(problems: list[Problem], problem: Problem) -> None:
+    """Add *problem* to *problems*; raises `Enough` when that makes too many."""
+    problems.append(problem)
+    if len(problems) >= MAX_PROBLEMS:
+        raise Enough
 
 
 class ConfigMissing(ConfigError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path as FilePath
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from orchestrator.config.checks import NAME, NAME_WORDS, project_name_problem, redact_problem
 from orchestrator.config.convert import Converter
 from orchestrator.config.entry import ConfigTypes, Kinds, Surroundings, check_variants
-from orchestrator.config.errors import ConfigError
+from orchestrator.config.errors import ConfigError, Enough
 from orchestrator.config.reading import parse_json, read_file
 from orchestrator.config.words import Path, did_you_mean, found, listed, quoted
 from orchestrator.domain.settings import EnvironmentRules
@@ -129,12 +130,13 @@ def parse(
     """Like `load`, from the bytes of a file."""
     document = parse_json(raw, file_name)
     converter = Converter()
-    top = converter.read(document, TopLevel, ())
-    allowed = top.allow_paths if top is not None else ()
-    around = Surroundings(Kinds(config_types, kinds), project_dir, allowed)
-    _check_targets(converter, document.get("targets"), around)
-    if top is not None:
-        _check_top(converter, top)
+    top, around = None, Surroundings(Kinds(config_types, kinds), project_dir)
+    with suppress(Enough):
+        top = converter.read(document, TopLevel, ())
+        if top is not None:
+            around = around._replace(allow_paths=top.allow_paths)
+            _check_top(converter, top)
+        _check_targets(converter, document.get("targets"), around)
     if top is None or converter.problems:
         raise ConfigError(file_name, converter.problems)
     name = top.project_name or _name_of(project_dir)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, NoReturn
 
-from orchestrator.config.errors import ConfigError, ConfigMissing, Problem
+from orchestrator.config.errors import ConfigError, ConfigMissing, Enough, Problem, note
 from orchestrator.config.words import Path, place, quoted
 
 MAX_BYTES = 5_000_000
@@ -59,7 +61,8 @@ def parse_json(raw: bytes, file: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         _refuse(file, "a JSON object", _json_type(document))
     problems: list[Problem] = []
-    _check_values(document, (), problems.append)
+    with suppress(Enough):
+        _check_values(document, (), partial(note, problems))
     if problems:
         raise ConfigError(file, problems)
     return document

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from orchestrator.config.checks import NAME, NAME_WORDS
 from orchestrator.config.convert import Converter
 from orchestrator.config.entry import merged, read_entry
 from orchestrator.config.errors import ConfigError, UnknownEnvironment, UnknownTarget
 from orchestrator.config.project import ProjectConfig
+from orchestrator.config.words import quoted
+from orchestrator.domain.errors import UsageProblem
 from orchestrator.domain.plan import canonical_json
 from orchestrator.domain.settings import EnvironmentRules, HealthCheck, Hooks
 
@@ -55,6 +58,7 @@ def environment_name(config: ProjectConfig, option: str | None, environ: Mapping
 
     Raises:
         UnknownEnvironment: `environments` exists and does not list it.
+        UsageProblem: It can be no environment's name.
     """
     name = option or environ.get(ENVIRONMENT_VARIABLE) or config.default_environment or DEFAULT_ENVIRONMENT
     _require_environment(config, name)
@@ -127,6 +131,8 @@ def resolve(config: ProjectConfig, target_name: str, environment: str) -> Resolv
 def _require_environment(config: ProjectConfig, name: str) -> None:
     if config.environments is not None and name not in config.environments:
         raise UnknownEnvironment(config.file, name, config.environments)
+    if not NAME.fullmatch(name):
+        raise UsageProblem(f"environment: expected {NAME_WORDS}, got {quoted(name)}")
 
 
 def _first_said(*settings: bool | None) -> bool:

@@ -112,7 +112,7 @@ def _words(wanted: Any, *, plural: bool) -> str:
         choices = get_args(wanted) or tuple(choice.value for choice in wanted)
         return ("any of " if plural else "one of ") + ", ".join(json.dumps(choice) for choice in choices)
     if origin in (Union, UnionType):
-        parts = [_words(part, plural=plural) for part in get_args(wanted) if part is not NoneType]
+        parts = list(dict.fromkeys(_words(part, plural=plural) for part in get_args(wanted) if part is not NoneType))
         return ", ".join(parts[:-1]) + f" or {parts[-1]}" if len(parts) > 1 else parts[0]
     if origin in (tuple, list, Sequence):
         return ("lists of " if plural else "a list of ") + _words(get_args(wanted)[0], plural=True)

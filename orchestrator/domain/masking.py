@@ -14,13 +14,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.secret_forms import forms
+from orchestrator.domain.secret_forms import SHORTEST, forms
 from orchestrator.domain.secret_shapes import FLAG, SHAPES
 
 MASK = "***"
 HOLD_CHARS = 4096
 HOLD_LIMIT_CHARS = 256 * 1024
-_SHORT = 4
 
 Find = tuple[int, int, int]
 
@@ -29,7 +28,8 @@ class Masker:
     """Replaces secrets. Values may be added at any time; what was masked before stays as it was.
 
     A value shorter than four characters is masked only where it stands as a word of its own (``7`` in ``port 7``, not in
-    ``1970``) and in no other form: anything else would shred every output. The empty value is no secret.
+    ``1970``) and in no other form: anything else would shred every output. Blanks around it do not count; an empty one is
+    no secret.
 
     Args:
         patterns: Regular expressions of what else must not be seen.
@@ -40,15 +40,16 @@ class Masker:
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         self._values: list[str] = []
-        self._words: list[re.Pattern[str]] = []
+        self._words: set[re.Pattern[str]] = set()
         self._patterns = [_compiled(pattern) for pattern in patterns]
 
     def add(self, value: str) -> None:
         """Mask *value* from now on."""
-        if len(value) >= _SHORT:
+        word = value.strip()
+        if len(word) >= SHORTEST:
             self._values = sorted({*self._values, *forms(value)}, key=len, reverse=True)
-        elif value:
-            self._words.append(re.compile(rf"(?<!\w){re.escape(value)}(?!\w)"))
+        elif word:
+            self._words.add(re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"))
 
     @property
     def longest(self) -> int:

@@ -28,7 +28,11 @@ def back_to(deployment: Deployment, candidates: Sequence[Release], version: str 
     Raises:
         NothingToRollBack: None qualifies; says which do.
     """
-    others = [release for release in candidates if not same_release(release, deployment.release) and release.deployment_id != deployment.id]
+    others = [
+        release
+        for release in candidates
+        if not same_release(release, deployment.release) and release.deployment_id != deployment.id
+    ]
     if version is None:
         reference = deployment.reference
         if reference is not None and any(same_release(reference, release) for release in others):

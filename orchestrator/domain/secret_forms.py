@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 
+SHORTEST = 4
 _LINE = 8
 _EMBEDDED = 8
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
@@ -16,7 +17,8 @@ def forms(value: str) -> set[str]:
     Base64 is also found where the value is only a part of what was encoded, for example in ``user:password``: for each of the
     three places it can have in a group of three bytes, the characters that depend on nothing else.
     """
-    plain = {value, value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= _LINE)} - {""}
+    lines = {line.strip() for line in value.splitlines() if len(line.strip()) >= _LINE}
+    plain = {text for text in {value, value.strip(), *lines} if len(text) >= SHORTEST}
     found = set(plain)
     for text in plain:
         raw = text.encode(errors="surrogateescape")

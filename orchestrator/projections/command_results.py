@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.lifecycle import State
-from orchestrator.domain.plan import Plan, Release
+from orchestrator.domain.plan import Mode, Plan, Release
 from orchestrator.projections.deployment_result import duration_ms
 from orchestrator.projections.next_commands import next_commands
 from orchestrator.projections.outcome import ErrorResult, error_of, live_now, recorded_in_history, result_word
@@ -44,7 +44,7 @@ class PrepareResult:
     primary: bool
     environment: str
     version: str
-    mode: str
+    mode: Mode
     dry_run: bool
     steps: tuple[StepResult, ...]
     rollback_version: str | None
@@ -52,7 +52,7 @@ class PrepareResult:
     auto_rollback: bool
     commit_sha: str | None
     dirty: bool
-    state: str
+    state: State
     next: tuple[str, ...]
 
 
@@ -74,7 +74,7 @@ class VerifyResult:
     passed: int
     total: int
     checks: tuple[CheckResult, ...]
-    state: str
+    state: State
     next: tuple[str, ...]
 
 
@@ -98,7 +98,7 @@ class RollbackResult:
     rollback_to: str
     dry_run: bool
     success: bool
-    state: str
+    state: State
     result: str
     live_now: str
     automatic: bool
@@ -130,7 +130,7 @@ def prepare_result(deployment: Deployment, *, options: Sequence[str] = ()) -> Pr
         primary=prepared.primary,
         environment=request.environment,
         version=request.version,
-        mode=str(deployment.mode or deployment.plan_mode),
+        mode=deployment.mode or deployment.plan_mode,
         dry_run=deployment.dry_run,
         steps=forward_steps(deployment, running=False),
         rollback_version=deployment.reference.version if deployment.reference is not None else None,
@@ -138,7 +138,7 @@ def prepare_result(deployment: Deployment, *, options: Sequence[str] = ()) -> Pr
         auto_rollback=prepared.auto_rollback,
         commit_sha=request.commit_sha,
         dirty=request.dirty,
-        state=str(deployment.state),
+        state=deployment.state,
         next=next_commands(deployment, options=options),
     )
 
@@ -158,7 +158,7 @@ def verify_result(
         passed=sum(check.status == "pass" for check in found),
         total=len(found),
         checks=found,
-        state=str(deployment.state),
+        state=deployment.state,
         next=next_commands(deployment, options=options),
     )
 
@@ -177,7 +177,7 @@ def rollback_result(deployment: Deployment, *, history_path: str, options: Seque
         **_names(deployment, way.plan, way.to),
         dry_run=False,
         success=deployment.state is State.ROLLED_BACK,
-        state=str(deployment.state),
+        state=deployment.state,
         result=result_word(deployment),
         live_now=live_now(deployment),
         automatic=way.automatic,
@@ -206,7 +206,7 @@ def simulated_rollback(
         **_names(deployment, plan, to),
         dry_run=True,
         success=not failed,
-        state=str(deployment.state),
+        state=deployment.state,
         result="FAILED at preflight" if failed else "SIMULATED",
         live_now=live_now(deployment),
         automatic=False,

@@ -1,8 +1,9 @@
 """The history of deploy.json: `records`, as they stand there, newest first.
 
-A deployment's own record says success (deployed, verified) or failed (failed, rollback_failed, aborted after an effect); a rollback
-adds one more, `rolled_back`, and leaves the first as it is. What still runs, dry runs, and what was aborted before any effect have
-none. Records of other tools (`HistoryImported`) take their place by time, with the keys they came with. Not here: writing the file.
+A deployment's own record says success (deployed, verified) or failed (failed, rollback_failed, aborted after an effect); a
+rollback adds one more, `rolled_back`, and leaves the first as it is. What still runs, dry runs, and what was aborted before any
+effect have none. Records of other tools (`HistoryImported`) take their place by time, with the keys they came with. Not here:
+writing the file.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def _put(rows: Rows, key: str, event: RecordedEvent, record: Data, *, moment: in
 def _amend(own: Row, rows: Rows, *, status: str, error: str | None) -> None:
     """Change a record where it stands, its keys in their order."""
     record = orjson.loads(own["record"]) | {"status": status, "error": error}
-    order = {name: None for name in ("timestamp", "target", "version", "status", "commit_sha", "duration_ms", "error")}
+    order = dict.fromkeys(("timestamp", "target", "version", "status", "commit_sha", "duration_ms", "error"))
     record = {key: value for key, value in {**order, **record}.items() if value is not None}
     rows.put(RECORDS, {**own, "record": orjson.dumps(record).decode()})
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.deployment import Deployment, Status
+from orchestrator.domain.lifecycle import State
+from orchestrator.domain.plan import Mode
 from orchestrator.projections.decision_required import DecisionRequired, decision_required
 from orchestrator.projections.next_commands import next_commands
 from orchestrator.projections.outcome import (
@@ -88,10 +90,10 @@ class DeploymentResult:
     primary: bool
     environment: str
     version: str
-    mode: str | None
+    mode: Mode | None
     dry_run: bool
     success: bool
-    state: str
+    state: State
     result: str
     live_now: str
     steps: tuple[StepResult, ...]
@@ -144,10 +146,10 @@ def deployment_result(
         primary=prepared is not None and prepared.primary,
         environment=request.environment,
         version=request.version,
-        mode=str(deployment.mode) if deployment.mode is not None else None,
+        mode=deployment.mode,
         dry_run=deployment.dry_run,
         success=succeeded(deployment),
-        state=str(deployment.state),
+        state=deployment.state,
         result=result_word(deployment, running=running),
         live_now=live_now(deployment) if latest else "",
         steps=forward_steps(deployment, running=running),

@@ -51,7 +51,8 @@ def newest(
 
 def latest(reader: EventReader, slot: Slot) -> DeploymentRow | None:
     """The newest live deployment of *slot* that began to run."""
-    return _first(_merged((_of_slot(reader, _key(slot), status, 1) for status in STARTED), 1))
+    rows = _merged((_of_slot(reader, _key(slot), status, 1) for status in STARTED), 1)
+    return rows[0] if rows else None
 
 
 def has_live(reader: EventReader, slot: Slot) -> bool:
@@ -166,7 +167,8 @@ def _merged(lists: Iterable[list[DeploymentRow]], limit: int) -> list[Deployment
 
 def _digest_from(reader: EventReader, digest: str, sign: str) -> str | None:
     statement = f"SELECT plan_digest FROM {NAME} WHERE plan_digest {sign} ? ORDER BY plan_digest LIMIT 1"  # noqa: S608 - constants
-    return _first([row[0] for row in reader.query(statement, (digest,))])
+    rows = reader.query(statement, (digest,))
+    return str(rows[0][0]) if rows else None
 
 
 def _rows(reader: EventReader, statement: str, parameters: Sequence[Any]) -> list[DeploymentRow]:
@@ -189,7 +191,3 @@ def _typed(rows: Iterable[DeploymentRow]) -> Iterator[DeploymentRow]:
 
 def _key(slot: Slot) -> tuple[str, str, str]:
     return slot.project, slot.environment, slot.target
-
-
-def _first(items: list[Any]) -> Any:
-    return items[0] if items else None

@@ -1,8 +1,8 @@
-"""Folds events into the table of deployments: one read and one write of one row per event. Start at `DeploymentsProjection.apply`.
+"""Folds events into the table of deployments: one read and one write of a row per event. Start at `DeploymentsProjection.apply`.
 
-The other folds read from a row what never changes again (project, environment, target, version, `started_at` once it is set, the
-first end, what its steps touched once it has ended, the latest rollback once that has ended) and nothing else: a rebuild of one of
-them alone sees the row as it is today.
+The other folds read from a row what never changes again (project, environment, target, version; `started_at` once it is set; the
+first end, and what its steps touched by then; the latest rollback once that has ended) and nothing else: a rebuild of one of them
+alone sees the row as it is today.
 """
 
 from __future__ import annotations

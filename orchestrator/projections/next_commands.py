@@ -36,7 +36,7 @@ def _words(deployment: Deployment, running: bool) -> list[list[str]]:
 
 
 def _left_behind(deployment: Deployment) -> list[list[str]]:
-    if deployment.state is State.DEPLOYED and deployment.finished_at is not None:
+    if not deployment.under_way:
         return [["verify", deployment.id], ["rollback", deployment.id]]
     ways: list[list[str]] = [] if deployment.open_decision is not None else [["resume", deployment.id]]
     return [*ways, ["abort", deployment.id]] if deployment.state in {State.EXECUTING, State.PAUSED} else ways

@@ -83,7 +83,7 @@ def error_of(deployment: Deployment) -> ErrorResult | None:
         return ErrorResult(message=deployment.failure.message, step=deployment.failure.step, trace=deployment.failure.trace)
     if deployment.state is State.SIMULATED and not deployment.simulated_ok:
         return ErrorResult(message=_preflight_message(deployment), step=PREFLIGHT, trace="")
-    if _doubted(deployment):
+    if deployment.state is State.DEPLOYED and not deployment.under_way:
         return ErrorResult(message=failed_checks(latest_checks(deployment.checks, "verify")), step=HEALTH_CHECK, trace="")
     return _refusal(deployment)
 
@@ -94,7 +94,7 @@ _GOING_BACK = frozenset({State.ROLLING_BACK, State.ROLLED_BACK, State.ROLLBACK_F
 def _under_way(deployment: Deployment, running: bool) -> str:
     if running:
         return "RUNNING"
-    if _doubted(deployment):
+    if not deployment.under_way:
         return "UNHEALTHY"
     question = deployment.open_decision
     if question is not None and question.decision_id != STEP_OUTCOME.decision_id:
@@ -118,11 +118,6 @@ def _ended(deployment: Deployment) -> str:
     if deployment.state is State.ROLLED_BACK and deployment.rollback is not None:
         return f"ROLLED BACK to {deployment.rollback.to.version}"
     return deployment.state.upper().replace("_", " ")
-
-
-def _doubted(deployment: Deployment) -> bool:
-    """It was verified once, and a later verification failed."""
-    return deployment.state is State.DEPLOYED and deployment.finished_at is not None
 
 
 def _after_rollback(deployment: Deployment, to: str) -> str:
@@ -150,6 +145,6 @@ def _preflight_message(deployment: Deployment) -> str:
 
 
 def _refusal(deployment: Deployment) -> ErrorResult | None:
-    if not deployment.refusals or _before_execution(deployment) != "REFUSED":
+    if result_word(deployment) != "REFUSED":
         return None
     return ErrorResult(message=deployment.refusals[-1].message, step="", trace="")

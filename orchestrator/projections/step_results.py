@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 PASSED = "passed"
 _EVIDENCE = "ask the target itself what runs, then the configured health check"
 _LONGEST_VALUE = 80
-_UNDECIDED = frozenset({State.PREPARED, State.CONFIRMED, State.EXECUTING, State.PAUSED, State.DEPLOYED})
+_NOT_BEGUN = frozenset({State.PREPARED, State.CONFIRMED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +81,7 @@ def forward_steps(deployment: Deployment, *, running: bool) -> tuple[StepResult,
         return ()
     if deployment.state is State.SIMULATED and deployment.plan is not None:
         return planned_steps(deployment.plan, SIMULATED)
-    doubted = deployment.state is State.DEPLOYED and deployment.finished_at is not None
-    undecided = deployment.state in _UNDECIDED and not doubted
+    undecided = deployment.state in _NOT_BEGUN or (deployment.under_way and deployment.state is not State.ROLLING_BACK)
     return _results(deployment.forward, latest_checks(deployment.checks, "verify"), undecided=undecided, running=running)
 
 
@@ -169,8 +168,9 @@ def _results(execution: Execution, checks: Sequence[CheckResult], *, undecided: 
         return (*steps, _health_check(total, Status.RUNNING if running and reached else Status.PENDING))
     if not reached or not checks:
         return (*steps, _health_check(total, Status.SKIPPED))
-    duration_s = round(sum(check.duration_s for check in checks), 3)
-    return (*steps, _health_check(total, _verdict(checks), duration_s=duration_s, error=failed_checks(checks) or None))
+    good, duration_s = healthy(checks), round(sum(check.duration_s for check in checks), 3)
+    error = None if good else failed_checks(checks) or "no check could be asked: nothing proves that the release works"
+    return (*steps, _health_check(total, PASSED if good else Status.FAILED, duration_s=duration_s, error=error))
 
 
 def _status(record: StepRecord, undecided: bool, running: bool) -> str:
@@ -223,12 +223,6 @@ def _health_check(total: int, status: str, **known: Any) -> StepResult:
         status=status,
         **known,
     )
-
-
-def _verdict(checks: Sequence[CheckResult]) -> str:
-    if healthy(checks):
-        return PASSED
-    return Status.FAILED if any(check.status == "fail" for check in checks) else Status.SKIPPED
 
 
 def _latest_round(checks: Sequence[CheckRecorded], phase: str) -> list[CheckRecorded]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 from orchestrator.projections.decision_required import DecisionRequired
@@ -19,7 +20,7 @@ def document(value: Any) -> Any:
         return {str(name): document(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [document(each) for each in value]
-    return value
+    return value.value if isinstance(value, Enum) else value
 
 
 def dumps(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The running step on a terminal: its elapsed time and its last output line, at most ten times a second.
 
-Only what runs is live; what has ended stands as plain lines above it, so scrolling back shows the same report as a pipe gets. rich
-is imported when the first step starts.
+Only what runs is live; what has ended stands as plain lines above it, so scrolling back shows the same report as a pipe gets.
+rich is imported when the first step starts.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import TextIO
 
-# CSI and OSC sequences as ECMA-48 and xterm know them, then whatever else of the control characters is left. Tab and line feed stay.
+# CSI and OSC sequences as ECMA-48 and xterm know them, then all other control characters but tab and line feed.
+# Marks that turn the direction of text are among them: they make a line read as what it is not.
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)"

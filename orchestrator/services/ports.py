@@ -155,7 +155,7 @@ class HistoryFile(Protocol):
     @property
     def path(self) -> str: ...
 
-    def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> None:
+    def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> object:
         """Give *render* the history that stands there and write what it returns; None leaves it as it is."""
         ...
 

@@ -1,7 +1,7 @@
 """One live deployment per slot: a lock that dies with the process, and an epoch that fences out whoever was replaced.
 
-The lock says that the holder lives; the last event of the slot's stream says who it is, and its version is the epoch. Order: lock,
-then epoch event; at the end release event, then unlock. A process that dies frees the lock and leaves the claim.
+The lock says that the holder lives; the last event of the slot's stream says who it is, and its version is the epoch. Order:
+lock, then epoch event; at the end release event, then unlock. A process that dies frees the lock and leaves the claim.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def _claim(workspace: Workspace, journal: Journal, slot: Slot) -> Guard:
     holder = claimant(workspace, slot)
     if holder is not None and holder != mine and fold(workspace.store, holder)[0].under_way:
         raise SlotClaimedByDead(
-            f"{slot} is claimed by {holder}, which was interrupted. Next: pop-deploy resume {holder}, or pop-deploy abort {holder}",
+            f"{slot} is claimed by {holder}, which was interrupted. "
+            f"Next: pop-deploy resume {holder}, or pop-deploy abort {holder}",
             slot=str(slot),
             deployment_id=holder,
         )

@@ -56,7 +56,9 @@ class Attempt:
             raise Interrupted("a signal to its launcher")
         if ended.timed_out:
             raise StepError(
-                f"{_shown(argv)}: no end after {deadline:.0f} s (timeout_s), stopped", exit_code=ended.exit_code, output_tail=_tail(ended)
+                f"{_shown(argv)}: no end after {deadline:.0f} s (timeout_s), stopped",
+                exit_code=ended.exit_code,
+                output_tail=_tail(ended),
             )
         if check and ended.exit_code != 0:
             raise StepError(f"{_shown(argv)}: {_how(ended)}", exit_code=ended.exit_code, output_tail=_tail(ended))

@@ -125,7 +125,11 @@ def settle(road: Road, record: StepRecord) -> _Finished | None:
     observation = _ask(road, step, settled)
     road.journal.record(
         e.StepProbed(
-            phase=road.execution.phase, step=step.name, attempt=record.attempt, answer=observation.answer, detail=observation.detail
+            phase=road.execution.phase,
+            step=step.name,
+            attempt=record.attempt,
+            answer=observation.answer,
+            detail=observation.detail,
         )
     )
     if observation.answer is Answer.DONE:
@@ -139,12 +143,16 @@ def settle(road: Road, record: StepRecord) -> _Finished | None:
 def _ask(road: Road, step: Step, settled: Settled) -> Observation:
     """The probe, with what the step's own children say where the target cannot tell."""
     exit_zero = bool(settled.exit_codes) and not any(settled.exit_codes.values())
-    if step.command is not None and not settled.started:
+    if step.command is not None and not settled.started and not settled.unknown:
         return Observation(Answer.NOT_DONE, "its command was never started")
-    if step.kind == HOOK:
-        return _hook_says(settled, exit_zero=exit_zero)
     if not step.effect:
         return Observation(Answer.NOT_DONE, "it only waits: done again")
+    if step.kind == HOOK:
+        return _hook_says(settled, exit_zero=exit_zero)
+    return _target_says(road, step, exit_zero=exit_zero)
+
+
+def _target_says(road: Road, step: Step, *, exit_zero: bool) -> Observation:
     observation = road.target.probe(step, road.journal.deployment.id, road.execution.outcomes)
     if observation.answer is not Answer.UNKNOWN:
         return observation
@@ -173,9 +181,7 @@ def _same_boot(workspace: Workspace, started: e.StepStarted) -> bool:
     return (started.host, started.boot_id, started.pid_namespace) == (here.host, here.boot_id, here.pid_namespace)
 
 
-def _by_decision(
-    road: Road, record: StepRecord, observation: Observation, directory: Path, settled: Settled
-) -> _Finished | None:
+def _by_decision(road: Road, record: StepRecord, observation: Observation, directory: Path, settled: Settled) -> _Finished | None:
     """UNKNOWN: only a person's answer leads on."""
     deployment = road.journal.deployment
     answer = deployment.answers.get(STEP_OUTCOME.decision_id)

@@ -12,7 +12,9 @@ from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Check, CheckStatus, Outcomes, Target
 
 
-def run_checks(workspace: Workspace, settings: ResolvedTarget, target: Target, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Iterator[Check]:
+def run_checks(
+    workspace: Workspace, settings: ResolvedTarget, target: Target, plan: Plan, deployment_id: str, outcomes: Outcomes
+) -> Iterator[Check]:
     """All checks of a release, one after another; the health check is asked only of what is really there."""
     evidence = []
     for check in target.verify(plan, deployment_id, outcomes):

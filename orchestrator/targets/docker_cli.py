@@ -22,7 +22,7 @@ ENDPOINT: Argv = ("docker", "context", "inspect", "--format", "{{.Endpoints.dock
 BUILDX_VERSION: Argv = ("docker", "buildx", "version")
 COMPOSE_VERSION: Argv = ("docker", "compose", "version", "--short")
 
-# One object a line with what we need: a whole inspect has up to 30 kB a container, and of a command's output only the end is kept.
+# One object a line, of what we need only: a whole inspect is up to 30 kB a container, and only the end of an output is kept.
 _IMAGE_FACTS = '{"Id":{{json .Id}},"RepoDigests":{{json .RepoDigests}},"Os":{{json .Os}},"Architecture":{{json .Architecture}}}'
 _CONTAINER_FACTS = (
     '{"Id":{{json .Id}},"Name":{{json .Name}},"Image":{{json .Config.Image}},"Labels":{{json .Config.Labels}},'

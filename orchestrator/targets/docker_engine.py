@@ -170,18 +170,22 @@ class Engine:
             return RegistryAnswer(Presence.MISSING)
         return RegistryAnswer(Presence.NO_ANSWER, explain(argv, result.stdout + result.stderr))
 
-    def has_digest(self, repository: str, tag: str, digest: str) -> RegistryAnswer:
-        """Whether *tag* of *repository* is *digest* in the registry.
+    def tag_answers(self, repository: str, tags: Iterable[str], digest: str) -> dict[str, RegistryAnswer]:
+        """For each of *tags* whether it is *digest* in the registry.
 
-        The client cannot print the digest of a manifest list, so the two manifests are compared.
+        The client cannot print the digest of a manifest list, so manifests are compared: what the tag leads to and what the
+        digest leads to.
         """
         insecure = self.insecure(repository)
-        by_tag = self.ask(cli.inspect_manifest(f"{repository}:{tag}", insecure=insecure))
-        by_digest = self.ask(cli.inspect_manifest(f"{repository}@{digest}", insecure=insecure)) if by_tag.ok else by_tag
-        if by_tag.ok and by_digest.ok:
-            return RegistryAnswer(Presence.THERE if by_tag.stdout == by_digest.stdout else Presence.MISSING)
-        # "no such manifest" is also what the client says when the registry refuses its password.
-        return self.access(repository)
+        wanted = self.ask(cli.inspect_manifest(f"{repository}@{digest}", insecure=insecure))
+        if not wanted.ok:
+            # "no such manifest" is also what the client says when the registry refuses its password.
+            return dict.fromkeys(tags, self.access(repository))
+        return {tag: self._tag_answer(f"{repository}:{tag}", wanted.stdout, insecure=insecure) for tag in tags}
+
+    def _tag_answer(self, reference: str, manifest: str, *, insecure: bool) -> RegistryAnswer:
+        found = self.ask(cli.inspect_manifest(reference, insecure=insecure))
+        return RegistryAnswer(Presence.THERE if found.ok and found.stdout == manifest else Presence.MISSING)
 
     def insecure(self, repository: str) -> bool:
         """Whether the engine itself would talk to the registry without TLS or without checking it.

@@ -121,10 +121,16 @@ class Service:
         ended = ended and all(processes.terminate(left, False, drain_s) for left in leftovers(state))
         _reap()
         if not ended:
-            raise StepError(
-                f"the service of {state.directory} (pid {state.process.pid}) survives KILL, or belongs to another user. "
-                "End it yourself, then run this again."
-            )
+            raise StepError(self._cannot_end(state))
+
+    def _cannot_end(self, state: State) -> str:
+        who = f"the service of {state.directory} (pid {state.process.pid})"
+        if state.process.visible():
+            return f"{who} survives KILL, or belongs to another user. End it yourself, then run this again."
+        return (
+            f"{who} was started in another container, and cannot be seen from here. Run this there; or, when that container "
+            f"is gone, remove {self.place.service_file} and run this again."
+        )
 
     def _start(self, name: str, started_by: tuple[str, str], argv: Sequence[str], env: Mapping[str, str]) -> State:
         (deployment_id, step), token = started_by, os.urandom(16).hex()

@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-KILL = signal.SIGKILL
 KILL_WAIT_S = 5.0
 _TICK_S = 0.02
 
@@ -138,14 +137,6 @@ def members(group: int, session: int) -> list[ProcessId]:
     return found
 
 
-def signal_members(group: int, session: int, number: int) -> None:
-    """Send a signal to every process of the group, each by its own pidfd. Raises PermissionError for another user's."""
-    for member in members(group, session):
-        with _opened(member) as fd, contextlib.suppress(ProcessLookupError):
-            if fd is not None:
-                signal.pidfd_send_signal(fd, number)
-
-
 @dataclass(frozen=True, slots=True)
 class _Stopping:
     fd: int
@@ -170,7 +161,7 @@ class _Stopping:
             if not self.group:
                 signal.pidfd_send_signal(self.fd, number)
             elif _ended(self.fd, 0):
-                signal_members(self.stat.group, self.stat.session, number)
+                _signal_members(self.stat.group, self.stat.session, number)
             else:
                 os.killpg(self.stat.group, number)
 
@@ -183,6 +174,14 @@ class _Stopping:
                 return False
             time.sleep(_TICK_S)  # nobody is told of the end of processes that are not his children
         return True
+
+
+def _signal_members(group: int, session: int, number: int) -> None:
+    """Send a signal to every process of the group, each by its own pidfd. Raises PermissionError for another user's."""
+    for member in members(group, session):
+        with _opened(member) as fd, contextlib.suppress(ProcessLookupError):
+            if fd is not None:
+                signal.pidfd_send_signal(fd, number)
 
 
 def _foretold(identity: ProcessId) -> bool:

@@ -126,6 +126,13 @@ def test_puts_back_the_newest_when_edits_follow_each_other(file: Path, monkeypat
     assert names(file) == ["deploy.json"]
 
 
+@pytest.fixture
+def leases(file: Path) -> None:
+    with HeldFile(str(file)) as held:
+        if not held.leased:
+            pytest.skip("this file system has no leases")
+
+
 WRITE_IN_PLACE = f"""
 import sys
 with open(sys.argv[1], "r+b") as file:
@@ -133,41 +140,72 @@ with open(sys.argv[1], "r+b") as file:
     sys.stdin.readline()
     file.write({EDIT!r})
 """
+OVERWRITE = f"import sys; open(sys.argv[1], 'wb').write({LATER!r})"
+READ = "import sys; print(open(sys.argv[1]).read())"
 
 
-def write_in_place(file: Path) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", WRITE_IN_PLACE, str(file)]
-    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def start(code: str, file: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
+def start_until_it_waits(code: str, file: Path) -> subprocess.Popen[str]:
+    """Until the kernel makes the process wait for our lease on what *file* is now."""
+    process, inode = start(code, file), f":{file.stat().st_ino} "
+    while not any("BREAK" in line and inode in line for line in Path("/proc/locks").read_text().splitlines()):
+        assert process.poll() is None
+    return process
+
+
+@pytest.mark.usefixtures("leases")
 def test_leaves_a_file_to_somebody_who_has_it_open_for_writing(file: Path) -> None:
-    with write_in_place(file) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "opened\n"
+    writer = start(WRITE_IN_PLACE, file)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "opened\n"
 
-        replaced = replace_if_unchanged(str(file), OLD, NEW)
-        writer.communicate("go on\n", timeout=10)
+    replaced = replace_if_unchanged(str(file), OLD, NEW)
+    writer.communicate("go on\n", timeout=10)
 
     assert not replaced
     assert file.read_bytes() == EDIT
     assert names(file) == ["deploy.json"]
 
 
+@pytest.mark.usefixtures("leases")
 def test_gives_the_file_back_to_somebody_who_wants_to_write_in_place(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writers: list[subprocess.Popen[str]] = []
-
-    def start_writer() -> None:
-        writers.append(write_in_place(file))
-        while "BREAKING" not in Path("/proc/locks").read_text():  # until the kernel makes the writer wait for us
-            assert writers[0].poll() is None
-
-    before_exchange(monkeypatch, start_writer)
+    before_exchange(monkeypatch, lambda: writers.append(start_until_it_waits(WRITE_IN_PLACE, file)))
 
     replaced = replace_if_unchanged(str(file), OLD, NEW)
     writers[0].communicate("go on\n", timeout=10)
 
     assert not replaced
     assert file.read_bytes() == EDIT
+    assert names(file) == ["deploy.json"]
+
+
+@pytest.mark.usefixtures("leases")
+def test_nobody_reads_what_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[subprocess.Popen[str]] = []
+    before_exchange(monkeypatch, lambda: save(file, EDIT), lambda: readers.append(start_until_it_waits(READ, file)))
+
+    replaced = replace_if_unchanged(str(file), OLD, NEW)
+
+    assert not replaced
+    assert readers[0].communicate(timeout=10)[0] == f"{EDIT.decode()}\n"
+    assert file.read_bytes() == EDIT
+    assert names(file) == ["deploy.json"]
+
+
+@pytest.mark.usefixtures("leases")
+def test_nobody_writes_into_what_is_taken_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers: list[subprocess.Popen[str]] = []
+    before_exchange(monkeypatch, lambda: save(file, EDIT), lambda: writers.append(start_until_it_waits(OVERWRITE, file)))
+
+    replaced = replace_if_unchanged(str(file), OLD, NEW)
+    writers[0].communicate(timeout=10)
+
+    assert not replaced
+    assert file.read_bytes() == LATER
     assert names(file) == ["deploy.json"]
 
 

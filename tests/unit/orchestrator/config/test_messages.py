@@ -51,21 +51,24 @@ BOX_CONFIG = [
     ({"order": "middle"}, 'order: expected one of "first", "last", got "middle"'),
     ({"size": "huge"}, 'size: expected one of "small", "large", got "huge"'),
     ({"size": ["small"]}, 'size: expected one of "small", "large", got a list'),
-    ({"drain_s": -1}, "drain_s: expected seconds, at least 0 and less than 604800, got -1.0"),
-    ({"drain_s": 604800}, "drain_s: expected seconds, at least 0 and less than 604800, got 604800.0"),
+    ({"drain_s": -1}, "drain_s: expected seconds, at least 0 and less than 604800, got -1"),
+    ({"drain_s": 604800}, "drain_s: expected seconds, at least 0 and less than 604800, got 604800"),
     ({"compose": "c.yaml"}, 'compose: expected an object, got "c.yaml"'),
     ({"compose": {}}, "compose.file: expected a string, got nothing"),
     ({"compose": {"file": "c", "servce": "x"}}, 'compose.servce: unknown key, did you mean "service"?'),
-    ({"steps": [{"weight": 1}, {"wait": 2}]}, "steps[1]: expected an object or an object, got an object"),
+    ({"steps": [{"weight": 1}, {"wait": 2}]}, "steps[1]: expected an object with weight or with pause_s, got wait"),
+    ({"steps": [{}]}, "steps[0]: expected an object with weight or with pause_s, got an empty object"),
+    ({"steps": [{"weight": 1, "pause_s": 1}]}, "steps[0]: expected an object with weight or with pause_s, got weight, pause_s"),
+    ({"steps": [5]}, "steps[0]: expected an object, got 5"),
     ({"tagz": []}, 'tagz: unknown key, did you mean "tags"?'),
     ({"Tags": []}, 'Tags: unknown key, did you mean "tags"?'),
 ]
 
 SECRET = 'expected {"env": "NAME"} or {"file": "path"}, got another object'
 SECRETS = [
-    ({"env": {"A": 12345}}, 'env.A: expected a string, {"env": "NAME"} or {"file": "path"}, got a number'),
-    ({"env": {"A": True}}, 'env.A: expected a string, {"env": "NAME"} or {"file": "path"}, got true or false'),
-    ({"env": "A=hunter2"}, 'env: expected an object of strings, {"env": "NAME"} or {"file": "path"}, got a string'),
+    ({"env": {"A": 12345}}, 'env.A: expected a string or {"env": "NAME"} or {"file": "path"}, got a number'),
+    ({"env": {"A": True}}, 'env.A: expected a string or {"env": "NAME"} or {"file": "path"}, got true or false'),
+    ({"env": "A=hunter2"}, "env: expected an object of strings or references to secrets, got a string"),
     ({"env": {"A": {}}}, f"env.A: {SECRET}"),
     ({"env": {"A": {"env": "X", "file": "y"}}}, f"env.A: {SECRET}"),
     ({"env": {"A": {"vault": "x"}}}, f"env.A: {SECRET}"),
@@ -73,7 +76,7 @@ SECRETS = [
     ({"env": {"A": {"env": "hunter2!"}}}, f"env.A: {SECRET}"),
     ({"env": {"A": {"file": ""}}}, f"env.A: {SECRET}"),
     ({"env": {"A=B": "x"}}, "env: expected names without '=' and blanks, got an object"),
-    ({"token": 5}, 'token: expected a string, {"env": "NAME"} or {"file": "path"}, got a number'),
+    ({"token": 5}, 'token: expected a string or {"env": "NAME"} or {"file": "path"}, got a number'),
     ({"token": "hun\nter2"}, "token: expected a string on one line, without control characters, got a string"),
 ]
 
@@ -88,14 +91,12 @@ ENTRY = [
     ({"type": 5}, "type: expected a string, got 5"),
     ({"type": "bax"}, 'type: "bax" is no kind of target, did you mean "box"?'),
     ({"type": "zzz"}, 'type: "zzz" is no kind of target; there are: box, loose, free'),
-    ({"config": []}, "config: expected an object, got an empty list"),
-    ({"config": {}}, "config.image: expected a string, got nothing"),
     ({"url": "shop.example"}, 'url: expected an http or https URL, got "shop.example"'),
     ({"url": "http://[::1"}, 'url: expected an http or https URL, got "http://[::1"'),
     ({"url": "http://x:99999/"}, 'url: expected an http or https URL, got "http://x:99999/"'),
-    ({"timeout_s": 0}, "timeout_s: expected seconds, more than 0 and less than 604800, got 0.0"),
-    ({"timeout_s": 604800}, "timeout_s: expected seconds, more than 0 and less than 604800, got 604800.0"),
-    ({"timeout_s": 10**15}, "timeout_s: expected seconds, more than 0 and less than 604800, got 1000000000000000.0"),
+    ({"timeout_s": 0}, "timeout_s: expected seconds, more than 0 and less than 604800, got 0"),
+    ({"timeout_s": 604800}, "timeout_s: expected seconds, more than 0 and less than 604800, got 604800"),
+    ({"timeout_s": 10**15}, "timeout_s: expected seconds, more than 0 and less than 604800, got 1000000000000000"),
     ({"hooks": {"before_deploy": ["./migrate", "up"]}}, 'hooks.before_deploy[0]: expected a list of strings, got "./migrate"'),
     ({"hooks": {"before_deploy": [[]]}}, "hooks.before_deploy[0]: expected a list of at least one string, got an empty list"),
     ({"hooks": {"before_deploy": [["a", 1]]}}, "hooks.before_deploy[0][1]: expected a string, got 1"),
@@ -136,16 +137,17 @@ HEALTH_CHECK = [
     ({"command": []}, "health_check.command: expected a list of at least one string, got an empty list"),
     ({"url": URL, "expect_status": 99}, "health_check.expect_status: expected an HTTP status from 100 to 599, got 99"),
     ({"url": URL, "expect_status": "200"}, 'health_check.expect_status: expected a whole number, got "200"'),
-    ({"url": URL, "expect_body": "("}, 'health_check.expect_body: expected a regular expression, got "(": missing ), unterminated '
-     "subpattern at position 0"),
-    ({"url": URL, "interval_s": 0}, "health_check.interval_s: expected seconds, more than 0 and less than 604800, got 0.0"),
+    ({"url": URL, "expect_body": "("},
+     'health_check.expect_body: expected a regular expression, got "(": missing ), unterminated subpattern at position 0'),
+    ({"url": URL, "interval_s": 0}, "health_check.interval_s: expected seconds, more than 0 and less than 604800, got 0"),
     ({"url": URL, "timeout": 5}, 'health_check.timeout: unknown key, did you mean "timeout_s"?'),
     ({"url": URL, "headers": {"A:": "b"}}, 'health_check.headers["A:"]: expected the name of an HTTP header'),
     ({"url": URL, "headers": {"A": "b\r\nC: d"}}, "health_check.headers.A: expected a header's value on one line"),
-    ({"url": URL, "headers": {"A": 5}}, 'health_check.headers.A: expected a string, {"env": "NAME"} or {"file": "path"}, '
+    ({"url": URL, "headers": {"A": 5}}, 'health_check.headers.A: expected a string or {"env": "NAME"} or {"file": "path"}, '
      "got a number"),
 ]  # fmt: skip
 
+NAME = "expected a name of 1 to 63 letters, digits, '.', '_' and '-' that starts with a letter or digit"
 TIME = 'expected a time with an offset such as "2026-12-24T00:00:00Z", got'
 NAME_OF_PROJECT = "project_name: expected one line of 1 to 200 characters that does not start with '-' or a blank, got"
 TOP = [
@@ -172,19 +174,16 @@ TOP = [
     (env("production", approvals=-1), "environments.production.approvals: expected a whole number from 0 to 100, got -1"),
     (env("production", validation_max_age_s=-1),
      "environments.production.validation_max_age_s: expected seconds, at least 0 and less than 31622400, got -1"),
-    (env("-x"), "environments.-x: expected a name of 1 to 63 letters, digits, '.', '_' and '-' that starts with a letter or digit, "
-     'got "-x"'),
+    (env("-x"), f'environments.-x: {NAME}, got "-x"'),
     (freeze("2026-12-24", "2026-12-27T00:00:00Z"), f'environments.production.freeze[0].from: {TIME} "2026-12-24"'),
     (freeze("2026-12-24T00:00:00Z", "soon"), f'environments.production.freeze[0].to: {TIME} "soon"'),
     (freeze("2026-12-24T00:00:00Z", "2026-12-24T00:00:00+00:00"),
      'environments.production.freeze[0].to: expected a time after "2026-12-24T00:00:00Z", got "2026-12-24T00:00:00+00:00"'),
-    (env("production", freeze=[{"start": "x"}]), 'environments.production.freeze[0].start: unknown key; known here: from, to, reason'),
     ({**env("staging"), "default_environment": "stagin"},
      'default_environment: "stagin" does not stand in "environments", did you mean "staging"?'),
     ({"environments": {}, "default_environment": "x"},
      'default_environment: "x" does not stand in "environments"; "environments" has: none'),
-    ({"default_environment": "a/b"}, "default_environment: expected a name of 1 to 63 letters, digits, '.', '_' and '-' that starts "
-     'with a letter or digit, got "a/b"'),
+    ({"default_environment": "a/b"}, f'default_environment: {NAME}, got "a/b"'),
     ({**env("staging"), **with_box(environments={"stagng": {}})},
      'targets.web.environments.stagng: "stagng" does not stand in "environments", did you mean "staging"?'),
 ]  # fmt: skip
@@ -226,17 +225,40 @@ def test_refuses_a_target_that_cannot_be_named_on_a_command_line(name: str) -> N
     assert "expected a name of 1 to 63 letters" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"config": []}, "config: expected an object, got an empty list"),
+        ({"config": None}, "config: expected an object, got null"),
+        ({"config": {}}, "config.image: expected a string, got nothing"),
+        ({}, "config.image: expected a string, got nothing"),
+    ],
+)
+def test_names_what_is_wrong_with_config_as_a_whole(entry: dict[str, Any], message: str) -> None:
+    assert messages({"targets": {"box": entry}}) == [f"deploy.json: targets.box.{message}"]
+
+
+def test_names_the_keys_of_a_freeze_as_the_file_has_them() -> None:
+    where = "deploy.json: environments.production.freeze[0]"
+
+    assert messages(env("production", freeze=[{"start": "x"}])) == [
+        f"{where}.start: unknown key; known here: from, to, reason",
+        f"{where}.from: expected a string, got nothing",
+        f"{where}.to: expected a string, got nothing",
+    ]
+
+
 def test_reports_every_mistake_of_a_file_at_once() -> None:
     document = with_box({"tags": "latest", "keep": 0}, enabled=1, health_check={"url": "x", "tcp": "y"}) | {"version": "9"}
 
     assert messages(document) == [
+        'deploy.json: version: expected "1.0" (the format this program reads), got "9". A newer pop-deploy may read it',
         "deploy.json: targets.web.enabled: expected true or false, got 1",
-        "deploy.json: targets.web.health_check: expected exactly one of url, tcp and command, got url and tcp (null takes one away)",
+        f"deploy.json: targets.web.{ONE_OF_THREE} url and tcp (null takes one away)",
         'deploy.json: targets.web.health_check.url: expected an http or https URL, got "x"',
         'deploy.json: targets.web.health_check.tcp: expected "host:port", got "y"',
         'deploy.json: targets.web.config.tags: expected a list of strings, got "latest"',
         "deploy.json: targets.web.config.keep: expected a number from 1 to 100, got 0",
-        'deploy.json: version: expected "1.0" (the format this program reads), got "9". A newer pop-deploy may read it',
     ]
 
 
@@ -245,6 +267,13 @@ def test_counts_what_would_fill_the_screen() -> None:
 
     assert len(said) == 21
     assert said[-1] == "deploy.json: and 480 more problems"
+
+
+def test_stops_counting_when_the_file_is_something_else_altogether() -> None:
+    said = messages({"targets": {f"t{number}": {} for number in range(100_000)}})
+
+    assert len(said) == 21
+    assert said[-1] == "deploy.json: and at least 980 more problems"
 
 
 def test_gives_the_parts_of_the_first_mistake_as_fields() -> None:

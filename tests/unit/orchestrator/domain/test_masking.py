@@ -86,8 +86,13 @@ def test_masks_a_short_value_only_as_a_word() -> None:
     assert masker("7x").mask("port 7x, not 17x9; '7x'") == "port ***, not 17x9; '***'"
 
 
-def test_ignores_an_empty_value() -> None:
-    assert masker("").mask("abc") == "abc"
+@pytest.mark.parametrize("value", ["", "    ", "\n"])
+def test_ignores_an_empty_value(value: str) -> None:
+    assert masker(value).mask("a    b\n") == "a    b\n"
+
+
+def test_does_not_shred_the_output_for_a_short_value_between_blanks() -> None:
+    assert masker(" ab\n").mask("cab ab") == "cab ***"
 
 
 def test_masks_what_the_users_patterns_match() -> None:
@@ -216,7 +221,9 @@ def test_does_not_wait_for_the_end_of_an_endless_line() -> None:
 
 
 @given(
-    pieces=st.lists(st.sampled_from(["hunter2", "\n", "TOKEN=", "abc ", "ü", "-", "ghp_" + "a" * 20, "x" * 3000, " "]), max_size=30),
+    pieces=st.lists(
+        st.sampled_from(["hunter2", "\n", "TOKEN=", "abc ", "ü", "-", "ghp_" + "a" * 20, "x" * 3000, " "]), max_size=30
+    ),
     sizes=st.lists(st.integers(1, 4000), max_size=30),
 )
 def test_never_shows_a_known_value_however_the_stream_is_cut(pieces: list[str], sizes: list[int]) -> None:

@@ -106,7 +106,9 @@ def test_waits_for_the_end_and_not_longer(child: subprocess.Popen[str]) -> None:
 
 
 def test_asks_before_it_kills() -> None:
-    with started("import signal, sys; signal.signal(15, lambda *_: sys.exit(3)); print('ready', flush=True); signal.pause()") as child:
+    with started(
+        "import signal, sys; signal.signal(15, lambda *_: sys.exit(3)); print('ready', flush=True); signal.pause()"
+    ) as child:
         assert processes.terminate(processes.of(child.pid), group=False, drain_s=20)
 
     assert child.returncode == 3
@@ -145,7 +147,7 @@ print("ready", flush=True); print(member.pid, flush=True); signal.pause()
 
 
 def test_leaves_the_group_alone_when_asked_for_one_process() -> None:
-    code = "import subprocess, signal; p = subprocess.Popen(['sleep', '60']); print('ready', flush=True); print(p.pid, flush=True); p.wait()"
+    code = "import subprocess; p = subprocess.Popen(['sleep', '60']); print('ready'); print(p.pid, flush=True); p.wait()"
     with started(code) as leader:
         assert leader.stdout is not None
         member = processes.of(int(leader.stdout.readline()))
@@ -161,6 +163,20 @@ def test_does_not_signal_the_group_of_a_process_that_leads_none() -> None:
         assert processes.terminate(processes.of(child.pid), group=True, drain_s=20)
 
     assert child.returncode == -signal.SIGTERM
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("group", [True, False])
+def test_says_that_another_users_process_cannot_be_stopped(child: subprocess.Popen[str], group: bool) -> None:
+    identity = processes.of(child.pid)
+    os.setresuid(65534, 65534, 0)
+    try:
+        stopped, asked = processes.terminate(identity, group=group, drain_s=0), processes.request_end(identity)
+    finally:
+        os.setresuid(0, 0, 0)
+
+    assert (stopped, asked) == (False, False)
+    assert processes.alive(identity)
 
 
 def test_returns_at_once_when_the_process_ends_at_once(child: subprocess.Popen[str]) -> None:

@@ -1,0 +1,32 @@
+"""The read models that follow inside each append: `READ_MODELS` names them, `inline` makes what folds them.
+
+Reading a store needs the names and versions only, so the folds are not imported before `inline` is called: `history` starts
+faster.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventstore.projection import Projection
+
+READ_MODELS: tuple[tuple[str, int], ...] = (
+    ("deployments", 1),
+    ("deploy_history", 1),
+    ("releases", 1),
+    ("slots", 1),
+    ("metrics", 1),
+)
+"""(name, version) of each; a test compares them with `inline`."""
+
+
+def inline() -> tuple[Projection, ...]:
+    """The projections in the order they fold: those after the first read the deployment's row, which must have seen the event."""
+    from orchestrator.projections.deploy_history import HistoryProjection
+    from orchestrator.projections.deployments_fold import DeploymentsProjection
+    from orchestrator.projections.metrics_fold import MetricsProjection
+    from orchestrator.projections.releases import ReleasesProjection
+    from orchestrator.projections.slots import SlotsProjection
+
+    return (DeploymentsProjection(), HistoryProjection(), ReleasesProjection(), SlotsProjection(), MetricsProjection())

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Renews the locked requirements from pyproject.toml: hashes yes, index addresses no.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" - "$here/../pyproject.toml" "$work" <<'PY'
+import pathlib, sys, tomllib
+project = tomllib.loads(pathlib.Path(sys.argv[1]).read_text())
+work = pathlib.Path(sys.argv[2])
+runtime = [*project["project"]["dependencies"], *project["build-system"]["requires"], "editables"]
+(work / "runtime.in").write_text("\n".join(runtime) + "\n")
+(work / "dev.in").write_text("\n".join([*runtime, *project["dependency-groups"]["dev"]]) + "\n")
+PY
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check pip-tools
+options=(--quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+  --no-header --no-annotate --strip-extras --allow-unsafe)
+"$work/venv/bin/pip-compile" "${options[@]}" --output-file "$here/runtime.txt" "$work/runtime.in"
+"$work/venv/bin/pip-compile" "${options[@]}" --constraint "$here/runtime.txt" --output-file "$here/dev.txt" "$work/dev.in"

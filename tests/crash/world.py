@@ -1,0 +1,122 @@
+"""A project in a directory of its own, in which processes are killed and resumed, and what is compared afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eventstore import chain
+from eventstore.reading import open_read_only
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.ids import id_of
+from orchestrator.services.repository import fold
+
+HERE = Path(__file__).parent
+TIMEOUT_S = 120
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a process ended."""
+
+    code: int
+    output: str
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+@dataclass
+class World:
+    """One project. *env* is given to every process of it."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Path:
+        return self.root / "my project"
+
+    @property
+    def data(self) -> Path:
+        return self.project / ".claude" / "popkit"
+
+    def write(self, document: dict[str, Any], version: str) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / "deploy.json").write_text(json.dumps(document, indent=2) + "\n")
+        self.set_version(version)
+
+    def set_version(self, version: str) -> None:
+        (self.project / "package.json").write_text(json.dumps({"name": "shop", "version": version}) + "\n")
+
+    def run(self, *words: str, point: str = "never") -> Ran:
+        """pop-deploy in a process of its own, killed at *point*."""
+        environ = {
+            **os.environ,
+            **self.env,
+            "CRASH_POINT": point,
+            "CRASH_LOG": str(self.root / "appends.log"),
+            "PYTHONPATH": str(HERE.parent.parent),
+            "XDG_RUNTIME_DIR": "",
+            "XDG_STATE_HOME": str(self.root / "state"),
+            "POP_DEPLOY_ACTOR": "ann",
+        }
+        done = subprocess.run(
+            [sys.executable, str(HERE / "victim.py"), *words],
+            cwd=self.project,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout.decode(errors="replace"))
+
+    def appends(self) -> list[str]:
+        """One line an append so far: category and event types."""
+        log = self.root / "appends.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def forget_appends(self) -> None:
+        (self.root / "appends.log").unlink(missing_ok=True)
+
+    def deployments(self) -> list[Deployment]:
+        """All deployments in the order in which they began; checks the hash chain on the way."""
+        store = open_read_only(str(self.data / "events.db"))
+        chain.verify(store.read_all())
+        streams = dict.fromkeys(event.stream for event in store.read_all() if event.stream.startswith("deployment-"))
+        found = [fold(store, id_of(stream))[0] for stream in streams]
+        store.close()
+        return found
+
+    def claims(self) -> list[str]:
+        """Slots that are still claimed."""
+        store = open_read_only(str(self.data / "events.db"))
+        last = {event.stream: event.type for event in store.read_all() if event.stream.startswith("slot-")}
+        store.close()
+        return [stream for stream, kind in last.items() if kind != "SlotReleased"]
+
+    def history(self) -> list[dict[str, Any]]:
+        """deploy.json's history without what differs between any two runs."""
+        volatile = {"timestamp", "deployment_id", "duration_ms", "store_id"}
+        records = json.loads((self.data / "deploy.json").read_text())["history"]
+        return [{name: value for name, value in record.items() if name not in volatile} for record in records]
+
+    def history_is_current(self) -> bool:
+        """Whether deploy.json shows what the store knows."""
+        from orchestrator.projections import deploy_history
+        from orchestrator.projections.registry import READ_MODELS
+
+        store = open_read_only(str(self.data / "events.db"), READ_MODELS)
+        known = [record.get("deployment_id") for record in deploy_history.records(store)]
+        store.close()
+        shown = json.loads((self.data / "deploy.json").read_text())["history"]
+        return known == [record.get("deployment_id") for record in shown]

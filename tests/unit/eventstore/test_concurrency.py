@@ -1,0 +1,116 @@
+"""Real processes at the same store: one wins, the others are told, nothing is lost."""
+
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventstore import NO_STREAM
+from eventstore.chain import verify
+from eventstore.sql import SqlEventStore
+from tests.contract.event_store_examples import Steps, event, events
+from tests.unit.eventstore.workers import ROOT, Workers, go, line
+
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table("notes", sa.Column("note", sa.Text))
+    op.execute("INSERT INTO notes VALUES ('once')")
+"""
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    with Workers() as workers:
+        yield workers
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.db"
+
+
+def test_four_writers_lose_nothing_and_leave_no_gap(path: Path, workers: Workers) -> None:
+    url, each = f"sqlite:///{path}", 25
+
+    said = workers.finish(*(["race", url, f"own-{number}", str(each)] for number in range(4)))
+
+    store = SqlEventStore(url, projections=[Steps()])
+    won = [int(version) for lines in said for version in lines]
+    assert sorted(won) == list(range(1, 8 * each, 2))  # Two events each time: every append has a version of its own.
+    assert [item.version for item in store.read_stream("shared")] == list(range(8 * each))
+    assert [item.position for item in store.read_all()] == list(range(1, 12 * each + 1))
+    assert Counter(item.stream for item in store.read_all()) == {"shared": 8 * each, **{f"own-{n}": each for n in range(4)}}
+    assert verify(store.read_all()) == store.head()
+    _assert_read_models_followed(store)
+    store.close()
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_processes_that_create_the_same_store_at_once_share_it(path: Path, workers: Workers, attempt: int) -> None:
+    said = workers.finish(*(["create", f"sqlite:///{path}"] for _ in range(4)))
+
+    store = SqlEventStore(f"sqlite:///{path}")
+    assert said == [[store.store_id]] * 4
+    assert store.query("SELECT count(*) FROM store") == [(1,)]
+    assert store.append("a", [event()], expected_version=NO_STREAM) == 0
+    store.close()
+
+
+def test_processes_that_upgrade_the_same_store_at_once_do_it_once(path: Path, tmp_path: Path, workers: Workers) -> None:
+    store = SqlEventStore(f"sqlite:///{path}")
+    store.append("a", events(3), expected_version=NO_STREAM)
+    shutil.copytree(ROOT / "alembic", tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "migrations" / "versions" / "0002_notes.py").write_text(MIGRATION, encoding="utf-8")
+
+    said = workers.finish(*(["upgrade", f"sqlite:///{path}", str(tmp_path / "migrations")] for _ in range(3)))
+
+    assert said == [[store.store_id]] * 3
+    assert store.query("SELECT version_num FROM alembic_version") == [("0002",)]
+    assert store.query("SELECT note FROM notes") == [("once",)]
+    store.close()
+
+
+def test_a_holder_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(path: Path, workers: Workers) -> None:
+    store = SqlEventStore(f"sqlite:///{path}")
+    store.append("slot", [event("SlotTaken")], expected_version=NO_STREAM)
+    (holder,) = workers.start(["stop", f"sqlite:///{path}"])
+    go(holder)
+    _, status = os.waitpid(holder.pid, os.WUNTRACED)
+
+    store.append("slot", [event("SlotTaken")], expected_version=0)
+    holder.send_signal(signal.SIGCONT)
+
+    assert os.WIFSTOPPED(status)
+    assert line(holder) == "GuardFailed"
+    assert store.version("deployment") == NO_STREAM
+    store.close()
+
+
+def test_a_holder_that_was_stopped_but_not_replaced_goes_on(path: Path, workers: Workers) -> None:
+    store = SqlEventStore(f"sqlite:///{path}")
+    store.append("slot", [event("SlotTaken")], expected_version=NO_STREAM)
+    (holder,) = workers.start(["stop", f"sqlite:///{path}"])
+    go(holder)
+    os.waitpid(holder.pid, os.WUNTRACED)
+
+    holder.send_signal(signal.SIGCONT)
+
+    assert line(holder) == "appended 0"
+    store.close()
+
+
+def _assert_read_models_followed(store: SqlEventStore) -> None:
+    inline = store.query("SELECT stream, done, share FROM steps ORDER BY stream")
+    store.rebuild()
+    assert store.query("SELECT stream, done, share FROM steps ORDER BY stream") == inline

@@ -1,0 +1,75 @@
+"""What was acknowledged is there: after SIGKILL, and (by the calls made to the kernel) after a power cut."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventstore.chain import verify
+from eventstore.sql import SqlEventStore
+from tests.contract.event_store_examples import Steps
+from tests.unit.eventstore.workers import ENVIRONMENT, WORKER, Workers, go, line, rest
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    with Workers() as workers:
+        yield workers
+
+
+def test_everything_acknowledged_survives_twenty_kills(tmp_path: Path, workers: Workers) -> None:
+    """Five rounds of four writers at the same store, each killed in the middle of its work."""
+    url = f"sqlite:///{tmp_path}/events.db"
+    for round_ in range(5):
+        acknowledged = {}
+        killed = workers.start(*(["endless", url, f"stream-{number}"] for number in range(4)))
+        for process in killed:
+            go(process)
+        for number, process in enumerate(killed):
+            said = [line(process) for _ in range(3 + (round_ * 7 + number * 5) % 11)]
+            process.kill()
+            # A last line may be cut off: what was not said whole was not acknowledged.
+            said += rest(process).split("\n")[:-1]
+            acknowledged[f"stream-{number}"] = int(said[-1])
+
+        store = SqlEventStore(url, projections=[Steps()])
+        for stream, version in acknowledged.items():
+            assert store.version(stream) >= version
+            assert [item.version for item in store.read_stream(stream)] == list(range(store.version(stream) + 1))
+        assert verify(store.read_all()) == store.head()
+        inline = store.query("SELECT stream, done, share FROM steps ORDER BY stream")
+        store.rebuild()
+        assert store.query("SELECT stream, done, share FROM steps ORDER BY stream") == inline
+        store.close()
+
+
+@pytest.fixture
+def strace() -> str:
+    found = shutil.which("strace")
+    allowed = found and subprocess.run([found, "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
+    if found is None or not allowed:
+        reason = "strace is missing or not allowed: the calls that make an append durable were not counted"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return found
+
+
+def test_each_append_waits_for_the_disk_exactly_once(tmp_path: Path, strace: str) -> None:
+    """Less would lose in a power cut what was acknowledged, and look fast; more would only be slow."""
+    few, many = (_syncs(strace, tmp_path, number) for number in (20, 120))
+
+    assert many - few == 100
+
+
+def _syncs(strace: str, directory: Path, appends: int) -> int:
+    """How often a process waits for the disk that opens a new store, appends so many times and closes it."""
+    counted = directory / f"{appends}.strace"
+    command = [*WORKER, "times", f"sqlite:///{directory}/{appends}.db", str(appends)]
+    tracing = [strace, "-c", "-f", "-o", str(counted), "-e", "trace=fdatasync,fsync"]
+    subprocess.run([*tracing, *command], env=ENVIRONMENT, check=True, timeout=120)
+    rows = [row.split() for row in counted.read_text(encoding="utf-8").splitlines()]
+    return sum(int(row[3]) for row in rows if row and row[-1] in {"fsync", "fdatasync"})
