@@ -13,14 +13,16 @@ from typing import Any
 
 from eventstore import Attachment
 from orchestrator.adapters import child, settle
-from orchestrator.adapters.attempt import CommandDirectory
+from orchestrator.adapters.attempt import ChildResult, CommandDirectory
 from orchestrator.adapters.settle import Verdict
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.adapters.spool import spool_chunks
-from orchestrator.domain.masking import Masker
+from orchestrator.domain.masking import Masker, StreamMasker
 from orchestrator.services.ports import ChildEnded, Settled
 
 _TAIL_CHARS = 64 * 1024
+TIMED_OUT = 124
+"""What `timeout` exits with."""
 
 
 class RecordedChildren:
@@ -53,6 +55,8 @@ class RecordedChildren:
         timeout_s: float,
         follow: Callable[[bytes], None] | None,
     ) -> ChildEnded:
+        # A secret may be split over two blocks: the stream masker holds back what could be the beginning of one.
+        stream = StreamMasker(self._masker)
         ended = child.run(
             attempt_dir,
             name,
@@ -61,15 +65,17 @@ class RecordedChildren:
             env={**os.environ, **env},
             timeout_s=timeout_s,
             stop=self._stop,
-            follow=self._masked(follow),
+            follow=(lambda block: follow(stream.feed(block))) if follow else None,
         )
+        if follow:
+            follow(stream.close())
         return ChildEnded(
             exit_code=ended.exit_code,
             signal=ended.signal,
             timed_out=ended.timed_out,
             interrupted=ended.interrupted,
             duration_ms=ended.duration_ms,
-            stdout=self._text(ended.head + ended.tail),
+            stdout=self._text(ended.tail or ended.head),
             stderr=self._text(ended.stderr_tail),
         )
 
@@ -77,7 +83,7 @@ class RecordedChildren:
         found = settle.settle(attempt_dir, same_host_boot=same_boot, stop_after_s=wait_s, stop=self._stop, waiting=self._say)
         return Settled(
             started=found.verdict not in (Verdict.NEVER_STARTED, Verdict.NO_COMMAND),
-            exit_codes=found.exit_codes,
+            exit_codes={name: _code(fate.result) for name, fate in found.commands.items() if fate.result and fate.result.ended},
             unknown=found.reason if found.verdict is Verdict.UNKNOWN else "",
         )
 
@@ -101,9 +107,9 @@ class RecordedChildren:
         shutil.rmtree(attempt_dir, ignore_errors=True)
 
     def _text(self, data: bytes) -> str:
-        return self._masker.mask(data.decode(errors="replace")[-_TAIL_CHARS:])
+        return self._masker.mask_bytes(data).decode(errors="replace")[-_TAIL_CHARS:]
 
-    def _masked(self, follow: Callable[[bytes], None] | None) -> Callable[[bytes], None] | None:
-        if follow is None:
-            return None
-        return lambda block: follow(self._masker.mask_bytes(block))
+
+def _code(result: ChildResult) -> int:
+    """A command that was stopped because its time was up has not succeeded, whatever it made of that."""
+    return TIMED_OUT if result.timed_out and not result.exit_code else result.exit_code or 0

@@ -1,8 +1,8 @@
 """pyproject.toml: the project's name, and its version, also where a build tool fills it in from another file.
 
-Nothing is imported or run: Python files are parsed, other files searched. Understood are a static version, Poetry, and the dynamic
-versions of setuptools (``attr``, ``file``), Hatch (``path``, ``pattern``), Flit and PDM. What takes its version from git is left
-to the caller, who asks git.
+Nothing is imported or run: Python files are parsed, other files searched. Understood are a static version, Poetry, and the
+dynamic versions of setuptools (``attr``, ``file``), Hatch (``path``, ``pattern``), Flit and PDM. What takes its version from git
+is left to the caller, who asks git.
 """
 
 from __future__ import annotations

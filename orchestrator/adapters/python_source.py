@@ -41,10 +41,11 @@ def _assigned(statement: ast.stmt, name: str) -> ast.expr | None:
     """What *statement* makes *name* equal to, if it does."""
     import ast
 
+    targets: list[ast.expr]
     if isinstance(statement, ast.AnnAssign):
         targets = [statement.target]
     elif isinstance(statement, ast.Assign):
-        targets = list(statement.targets)
+        targets = statement.targets
     else:
         return None
     return statement.value if any(isinstance(target, ast.Name) and target.id == name for target in targets) else None

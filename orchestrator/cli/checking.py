@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.bootstrap import open_workspace
 from orchestrator.cli import errors, prompts
+from orchestrator.cli.driving import shown_path
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import default_target, environment_name
 from orchestrator.domain.deployment import Deployment
@@ -18,6 +19,7 @@ from orchestrator.domain.questions import CONFIRM_ROLLBACK
 from orchestrator.projections import releases
 from orchestrator.projections.command_results import rollback_result, simulated_rollback, verify_result
 from orchestrator.projections.step_results import latest_checks
+from orchestrator.rendering import command_reports
 from orchestrator.services import rollback as going_back
 from orchestrator.services import verify as verifying
 from orchestrator.services.decide import decide
@@ -25,7 +27,7 @@ from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.request import ask
-from orchestrator.services.verify import recorded
+from orchestrator.services.verify import as_event
 from orchestrator.services.workspace import Workspace
 
 
@@ -52,6 +54,9 @@ def opened(directory: str, store: str | None, actor: str | None, *, as_json: boo
 def verify(workspace: Workspace, ui: Ui, deployment_id: str | None, target: str | None, environment: str | None) -> int:
     """Check the named deployment, or the one whose release is live."""
     journal = load(workspace, deployment_id) if deployment_id else _live(workspace, _slot(workspace, target, environment))
+    ui.watch(
+        lambda: command_reports.verify_opening(verify_result(journal.deployment, checks=(), options=ui.options)) + "\nChecks:\n"
+    )
     settings, opened_target = open_target(workspace, journal.deployment)
     healthy = verifying.verify_again(workspace, journal, settings, opened_target)
     ui.progress.close()
@@ -79,24 +84,27 @@ def rollback(workspace: Workspace, ui: Ui, wish: RollbackWish, *, dry_run: bool)
     if dry_run:
         return _simulate(workspace, journal.deployment, to, ui)
     answer = _confirmation(workspace, journal, to, wish, ui)
+    if answer is None:
+        return ui.waiting(journal.deployment)
     if answer == "dry_run":
         return _simulate(workspace, journal.deployment, to, ui)
     if answer == "abort":
         ui.say("Nothing was changed.")
         return errors.DONE
+    ui.watch(lambda: command_reports.rollback_opening(rollback_result(journal.deployment, history_path="", options=ui.options)))
     try:
         going_back.roll_back(workspace, journal, to, reason=wish.reason)
     except (Interrupted, OutcomeUnknown) as stopped:
         ui.warn(str(stopped))
     ui.progress.close()
     ui.warn(publish_history(workspace))
-    result = rollback_result(journal.deployment, history_path=workspace.history_file.path, options=ui.options)
+    result = rollback_result(journal.deployment, history_path=shown_path(workspace), options=ui.options)
     ui.rolled_back(result)
     return errors.DONE if result.success else errors.code_of_state(result.state, success=False)
 
 
-def _confirmation(workspace: Workspace, journal: Journal, to: Release, wish: RollbackWish, ui: Ui) -> str:
-    """`confirm_rollback`, on record: by ``--yes``, by an answer given before, or asked now."""
+def _confirmation(workspace: Workspace, journal: Journal, to: Release, wish: RollbackWish, ui: Ui) -> str | None:
+    """`confirm_rollback`, on record: by ``--yes``, by an answer given before, or asked now. None: nobody can be asked."""
     made = journal.deployment.answers.get(CONFIRM_ROLLBACK.decision_id)
     if made is not None and made.answer == "proceed" and not wish.yes:
         return made.answer
@@ -104,7 +112,7 @@ def _confirmation(workspace: Workspace, journal: Journal, to: Release, wish: Rol
         ask(journal, CONFIRM_ROLLBACK, {"from": journal.deployment.requested.version, "to": to.version, "by": to.deployment_id})
     except DecisionOpen:
         if not wish.yes and not ui.interactive:
-            raise
+            return None
     ui.say(f"From {journal.deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
     answer, how = ("proceed", "yes") if wish.yes else (prompts.ask(CONFIRM_ROLLBACK), "prompt")
     return decide(workspace, journal, CONFIRM_ROLLBACK.decision_id, answer, how=how, reason=wish.reason)
@@ -113,7 +121,7 @@ def _confirmation(workspace: Workspace, journal: Journal, to: Release, wish: Rol
 def _simulate(workspace: Workspace, deployment: Deployment, to: Release, ui: Ui) -> int:
     plan = going_back.plan_back(workspace, deployment, to)
     _, target = open_target(workspace, deployment)
-    checks = latest_checks(recorded("preflight", 1, iter(target.preflight(plan)), workspace), "preflight")
+    checks = latest_checks([as_event("preflight", 1, check) for check in target.preflight(plan)], "preflight")
     result = simulated_rollback(deployment, plan, to, checks=checks, options=ui.options)
     ui.rolled_back(result)
     return errors.DONE if result.success else errors.FAILED

@@ -123,7 +123,7 @@ def result_of(workspace: Workspace, journal: Journal, ui: Ui) -> DeploymentResul
     deployment = journal.deployment
     return deployment_result(
         deployment,
-        history_path=_shown_path(workspace),
+        history_path=shown_path(workspace),
         deploy_url=_url(workspace, journal),
         options=ui.options,
     )
@@ -212,7 +212,7 @@ def _url(workspace: Workspace, journal: Journal) -> str:
     return "/".join(check.split("/", 3)[:3]) if check else ""
 
 
-def _shown_path(workspace: Workspace) -> str:
+def shown_path(workspace: Workspace) -> str:
     """deploy.json as people see it: relative to the project where it lies inside."""
     path, project = workspace.history_file.path, str(workspace.project_dir)
     return os.path.relpath(path, project) if path.startswith(project + os.sep) else path

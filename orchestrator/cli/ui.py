@@ -14,6 +14,7 @@ import click
 from orchestrator.cli import errors, prompts
 from orchestrator.domain.deployment import Deployment
 from orchestrator.projections.command_results import RollbackResult, VerifyResult, prepare_result
+from orchestrator.projections.decision_required import DecisionRequired, decision_required
 from orchestrator.rendering import command_reports, report
 from orchestrator.rendering.json_output import all_document, decision_document, dumps
 from orchestrator.rendering.progress import Progress, for_command
@@ -58,13 +59,21 @@ class Ui:
     def report(self, done: Ended) -> int:
         """One deployment's report, or the question that stands open."""
         if done.code == errors.WAITING and done.result.decision is not None:
-            decision = done.result.decision
-            self.answer(text=command_reports.decision(decision), data=decision_document(decision))
-            return done.code
+            return self._question(done.result.decision)
         self.answer(text=report.text(done.result, begun=self.progress.begun), data=done.result)
         if done.error is not None:
             click.echo(f"pop-deploy: {done.error}", err=True)
         return done.code
+
+    def waiting(self, deployment: Deployment) -> int:
+        """The question that stands open there."""
+        open_ = decision_required(deployment, options=self.options)
+        assert open_ is not None  # noqa: S101 - called because one stands open
+        return self._question(open_)
+
+    def _question(self, question: DecisionRequired) -> int:
+        self.answer(text=command_reports.decision(question), data=decision_document(question))
+        return errors.WAITING
 
     def report_all(self, ends: Sequence[Ended]) -> int:
         """Several deployments as one object; the first exit code that is not 0 counts."""

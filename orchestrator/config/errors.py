@@ -57,8 +57,8 @@ class ConfigError(UsageProblem):
         self.path, self.expected, self.found = problems[0].path, problems[0].expected, problems[0].found
 
 
-class Enough(Exception):  # noqa: N818 - no error of the product: it ends the reading and never leaves this package
-    """`MAX_PROBLEMS` have been found."""
+class Enough(Exception):
+    """`MAX_PROBLEMS` have been found. No error of the product: it ends the reading and never leaves this package."""
 
 
 def note(problems: list[Problem], problem: Problem) -> None:

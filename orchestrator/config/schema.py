@@ -123,9 +123,9 @@ class _Definitions:
         """A reference to the definition of *cls*; with *partial*, of an override of it: nothing is required."""
         if not dataclasses.is_dataclass(cls):
             return {"type": "object"}
+        partial = partial and _demands(cls)
         name = cls.__name__ + ("-override" if partial else "")
         if name not in self.by_name:
-            self.by_name[name] = {}  # a class may hold itself
             self.by_name[name] = _secret() if cls is SecretRef else self.of_class(cls, partial=partial)
         return {"$ref": f"#/$defs/{name}"}
 
@@ -170,6 +170,15 @@ class _Definitions:
         if origin in OBJECTS:
             return {"type": "object", "additionalProperties": self._type(parts[1], partial=partial)}
         return self.reference(wanted, partial=partial)
+
+
+def _demands(wanted: Any) -> bool:
+    """Whether a value of the type *wanted* must have something that an override of it may leave out."""
+    if wanted is SecretRef or get_origin(wanted) in LISTS:
+        return False  # replaced as a whole
+    if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
+        return wanted is HealthCheck or any(field.required or _demands(field.wanted) for field in fields_of(wanted).values())
+    return any(_demands(part) for part in get_args(wanted))
 
 
 def _limits(field: Field) -> Schema:

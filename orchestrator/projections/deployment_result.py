@@ -184,12 +184,11 @@ def duration_ms(started_at: str, finished_at: str | None) -> int | None:
 
 
 def _image(deployment: Deployment) -> tuple[str | None, str | None]:
-    """What the newest step that made an image says of it."""
+    """What the newest steps that made or pushed an image say of it; a digest of anything else is none of an image."""
     records = list(deployment.forward.records.values()) if deployment.forward is not None else []
-    made = [record.data for record in reversed(records) if record.status is Status.DONE]
-    image = next((str(data["image"]) for data in made if data.get("image")), None)
+    made = [record.data for record in reversed(records) if record.status is Status.DONE and record.data.get("image")]
     digest = next((str(data["digest"]) for data in made if data.get("digest")), None)
-    return (image.partition("@")[0], digest) if image is not None else (None, None)
+    return (str(made[0]["image"]).partition("@")[0], digest) if made else (None, None)
 
 
 def _rollback(deployment: Deployment, *, running: bool) -> RollbackPart | None:

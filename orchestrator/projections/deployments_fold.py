@@ -1,7 +1,7 @@
 """Folds events into the table of deployments: one read and one write of a row per event. Start at `DeploymentsProjection.apply`.
 
 The other folds read from a row what never changes again (project, environment, target, version; `started_at` once it is set; the
-first end, and what its steps touched by then; the latest rollback once that has ended) and nothing else: a rebuild of one of them
+end, and what its steps touched by then; the latest rollback once that has ended) and nothing else: a rebuild of one of them
 alone sees the row as it is today.
 """
 
@@ -140,10 +140,14 @@ def _step_started(row: Row, data: Data, time: str) -> None:
     row["interrupted_by"] = None
 
 
-def _step_ended(row: Row, data: Data, time: str) -> None:
+def _step_succeeded(row: Row, data: Data, time: str) -> None:
     row.update(_NO_STEP)
     if row["decision_id"] == "step_outcome":
         row.update(_NO_QUESTION)
+
+
+def _step_failed(row: Row, data: Data, time: str) -> None:
+    row.update(_NO_STEP)
 
 
 def _interrupted(row: Row, data: Data, time: str) -> None:
@@ -179,6 +183,7 @@ def _simulated(row: Row, data: Data, time: str) -> None:
 def _failed(row: Row, data: Data, time: str) -> None:
     row.update(_NO_STEP)
     row["error_step"], row["error"] = data["step"], data["message"]
+    row["finished_at"] = None
     _finish(row, time)
 
 
@@ -205,7 +210,7 @@ def _rollback_failed(row: Row, data: Data, time: str) -> None:
 
 
 def _finish(row: Row, time: str) -> None:
-    """The first end counts: verifying or giving up later does not make a deployment longer."""
+    """The first end counts: verifying again or giving up later does not make a deployment longer."""
     if row["finished_at"] is None:
         row["finished_at"] = time
         began = row["requested_at"] if row["dry_run"] else row["started_at"]
@@ -228,8 +233,8 @@ _EVOLVE: dict[str, Callable[[Row, Data, str], None]] = {
     "DeploymentConfirmed": _confirmed,
     "ExecutionStarted": _execution_started,
     "StepStarted": _step_started,
-    "StepSucceeded": _step_ended,
-    "StepFailed": _step_ended,
+    "StepSucceeded": _step_succeeded,
+    "StepFailed": _step_failed,
     "DeploymentInterrupted": _interrupted,
     "DeploymentResumed": _resumed,
     "DeploymentPaused": _moved,

@@ -105,10 +105,11 @@ def failed_steps(steps: Iterable[StepResult]) -> str:
 
 def next_line(commands: Sequence[str]) -> str:
     """``Next: A, or B`` as long as it is short, else one command a line."""
-    together = ", or ".join(commands)
+    shown = [one_line(command) for command in commands]
+    together = ", or ".join(shown)
     if len(together) <= 100:
-        return f"Next: {together}\n" if commands else ""
-    return "Next:\n" + indented(commands, "  ")
+        return f"Next: {together}\n" if shown else ""
+    return "Next:\n" + indented(shown, "  ")
 
 
 def closing(*parts: str) -> str:

@@ -33,17 +33,19 @@ def recorded(phase: str, number: int, checks: Iterator[Check], workspace: Worksp
     events = []
     for check in checks:
         workspace.narrator.check(check.name, check.status, check.message)
-        events.append(
-            e.CheckRecorded(
-                phase=phase,
-                round=number,
-                name=check.name,
-                status=check.status,
-                message=check.message,
-                duration_ms=check.duration_ms,
-            )
-        )
+        events.append(as_event(phase, number, check))
     return events
+
+
+def as_event(phase: str, number: int, check: Check) -> e.CheckRecorded:
+    return e.CheckRecorded(
+        phase=phase,
+        round=number,
+        name=check.name,
+        status=check.status,
+        message=check.message,
+        duration_ms=check.duration_ms,
+    )
 
 
 def passed(events: list[e.CheckRecorded]) -> bool:

@@ -31,6 +31,7 @@ class Container:
         image: The reference it was created from, for example ``registry/shop/web@sha256:...``.
         status: created, running, paused, restarting, removing, exited or dead.
         started: True once it has run, whatever became of it.
+        started_at: When it was last started by the engine's clock, ISO 8601.
         restarts: How often its restart policy has started it again since the last start by hand.
         health: starting, healthy or unhealthy; None without a HEALTHCHECK.
         problem: Why Docker could not start it, or "".
@@ -42,6 +43,7 @@ class Container:
     labels: Mapping[str, str]
     status: str
     started: bool
+    started_at: str
     exit_code: int
     out_of_memory: bool
     problem: str
@@ -71,6 +73,7 @@ class Container:
             labels=facts["Labels"] or {},
             status=facts["Status"],
             started=not facts["StartedAt"].startswith(_NEVER),
+            started_at=facts["StartedAt"],
             exit_code=facts["ExitCode"],
             out_of_memory=facts["OOMKilled"],
             problem=facts["Error"],
@@ -83,16 +86,17 @@ class Container:
 
 
 class Presence(StrEnum):
-    """Whether a registry has what was asked for."""
+    """Whether a registry has what was asked for. DENIED: it knows who asks, and refuses; or it hides that there is nothing."""
 
     THERE = "there"
     MISSING = "missing"
+    DENIED = "denied"
     NO_ANSWER = "no answer"
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryAnswer:
-    """*problem* says why there was no answer, with the real output; "" otherwise."""
+    """*problem* says why nobody knows, with the real output; "" when it is THERE or MISSING."""
 
     presence: Presence
     problem: str = ""
@@ -162,13 +166,19 @@ class Engine:
         """True when the engine runs on this machine, so that its ports and discs are ours."""
         return self.ask(cli.ENDPOINT).stdout.strip().startswith(("unix://", "npipe://"))
 
+    def data_root(self) -> str:
+        """Where the engine keeps images and containers, on its own machine."""
+        return str(self._info().get("DockerRootDir") or "")
+
     def access(self, repository: str) -> RegistryAnswer:
         """Whether the registry lets us read *repository*: MISSING is the answer of one that does."""
         argv = cli.ask_access(repository)
         result = self.ask(argv)
         if re.search(r"manifest unknown|not found: |name unknown", result.stderr):
             return RegistryAnswer(Presence.MISSING)
-        return RegistryAnswer(Presence.NO_ANSWER, explain(argv, result.stdout + result.stderr))
+        output = result.stdout + result.stderr
+        denied = "denied" in output and not re.search(r"unauthorized|no basic auth", output)
+        return RegistryAnswer(Presence.DENIED if denied else Presence.NO_ANSWER, explain(argv, output))
 
     def tag_answers(self, repository: str, tags: Iterable[str], digest: str) -> dict[str, RegistryAnswer]:
         """For each of *tags* whether it is *digest* in the registry.
@@ -193,7 +203,7 @@ class Engine:
         The client's manifest commands go to the registry on their own and must be told.
         """
         host = repository.partition("/")[0]
-        config = _object(self.ask(cli.INFO).stdout).get("RegistryConfig") or {}
+        config = self._info().get("RegistryConfig") or {}
         known = (config.get("IndexConfigs") or {}).get(host)
         if known is not None:
             return not known.get("Secure", True)
@@ -201,6 +211,9 @@ class Engine:
         return address is not None and any(
             address in ipaddress.ip_network(net) for net in config.get("InsecureRegistryCIDRs") or ()
         )
+
+    def _info(self) -> Mapping[str, Any]:
+        return _object(self.ask(cli.INFO).stdout)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -65,7 +65,7 @@ class Images:
             return Observation(Answer.NOT_DONE, "the image was never pushed from this engine")
         answers = self._engine.tag_answers(inputs["repository"], inputs["tags"], digest)
         for tag, answer in answers.items():
-            if answer.presence is Presence.NO_ANSWER:
+            if answer.problem:
                 return Observation(Answer.UNKNOWN, answer.problem)
             if answer.presence is Presence.MISSING:
                 return Observation(Answer.NOT_DONE, f"tag {tag} is not {digest} in the registry")
@@ -91,7 +91,7 @@ class Images:
     def probe_restore(self, step: Step) -> Observation:
         inputs = step.inputs
         for tag, answer in self._engine.tag_answers(inputs["repository"], inputs["tags"], inputs["digest"]).items():
-            if answer.presence is Presence.NO_ANSWER:
+            if answer.problem:
                 return Observation(Answer.UNKNOWN, answer.problem)
             if answer.presence is Presence.MISSING:
                 return Observation(Answer.NOT_DONE, f"tag {tag} is not {inputs['digest']} in the registry")

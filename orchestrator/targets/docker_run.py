@@ -187,7 +187,7 @@ class Change:
             self._command(cli.set_restart(old.id, "always"), "release-old")
         if old.id in self._stopped or not old.running:
             self._command(cli.start(old.id), "start-old")
-        if self._scene.holder(self._name) is old or not old.running:
+        if self._scene.holder(self._name) is old or old.name == previous_name(self._name, old):
             self._command(cli.rename(old.id, self._name), "rename-back")
 
     def _command(self, argv: cli.Argv, name: str, *, env: Mapping[str, Any] | None = None, effect: bool = True) -> None:

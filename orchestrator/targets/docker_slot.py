@@ -117,3 +117,8 @@ def refuse_foreign(containers: Iterable[Container], slot: Slot, *, adopt: bool) 
 def previous_name(name: str, container: Container) -> str:
     """What *container*, called *name* until now, is kept as."""
     return f"{name}-previous-{container.labels.get(DEPLOYMENT) or container.short_id}"
+
+
+def is_kept(container: Container, name: str | None) -> bool:
+    """True for a container that is kept for the way back to it."""
+    return name is not None and container.name == previous_name(name, container)

@@ -4,9 +4,9 @@
     DIR/live.json     what is live, and whose it is
 
 The world is files, so that separate processes see the same. To find out what a deployment survives, let it die where it hurts:
-with ``POP_DEPLOY_FAKE_KILL=STEP:PLACE`` in the environment this process kills itself (SIGKILL) when it applies STEP, where PLACE is
-``before`` the effect, ``mid`` (what is live is set, the effect not counted; in a child step the child is in the middle of it and goes
-on) or ``after`` the effect. Start at `FakeConfig`.
+with ``POP_DEPLOY_FAKE_KILL=STEP:PLACE`` in the environment this process kills itself (SIGKILL) when it applies STEP, where PLACE
+is ``before`` the effect, ``mid`` (what is live is set, the effect not counted; in a child step the child is in the middle of it
+and goes on) or ``after`` the effect. Start at `FakeConfig`.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class FakeTarget:
                 "child": step.child,
                 "delay_s": step.delay_s,
             },
-            command=(sys.executable, fake_child.__file__) if step.child else None,
+            command=("fake-child", step.name) if step.child else None,
             effect=step.effect,
             repeatable=step.repeatable,
             live=step.live,

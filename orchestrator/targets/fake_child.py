@@ -1,15 +1,15 @@
-"""Makes one effect in the world of a `fake` target: run as a program by its child steps, called by the others. Imports nothing of ours.
+"""Makes one effect in the world of a `fake` target: run as a program by its child steps, called by the others.
 
-Arguments: DIRECTORY LINE LIVE DELAY_S KILL_PID. LIVE is what `live.json` is to hold, or "" when the step does not change it. KILL_PID
-is the process to kill in the middle of the effect (`fake.py` says what for), or 0.
+Arguments: DIRECTORY LINE LIVE DELAY_S KILL_PID. LIVE is what `live.json` is to hold, or "" when the step does not change it.
+KILL_PID is the process to kill in the middle of the effect (`fake.py` says what for), or 0. Imports nothing of ours.
 """
-# ruff: noqa: PTH - starts as a program of its own, where pathlib would be half of its time
 
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def main(arguments: list[str]) -> None:
@@ -31,16 +31,17 @@ def make_effect(directory: str, line: str, live: str, midway: Callable[[], None]
     In this order, because the line is what a probe looks for: an effect that was not counted is made again, and setting what is
     live a second time changes nothing.
     """
-    os.makedirs(directory, exist_ok=True)
+    world = Path(directory)
+    world.mkdir(parents=True, exist_ok=True)
     if live:
-        temporary = os.path.join(directory, f"live.json.{os.getpid()}")
+        temporary = world / f"live.json.{os.getpid()}"
         _write(temporary, live, os.O_TRUNC)
-        os.replace(temporary, os.path.join(directory, "live.json"))
+        temporary.replace(world / "live.json")
     midway()
-    _write(os.path.join(directory, "effects.log"), line + "\n", os.O_APPEND)
+    _write(world / "effects.log", line + "\n", os.O_APPEND)
 
 
-def _write(path: str, text: str, how: int) -> None:
+def _write(path: Path, text: str, how: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
     try:
         os.write(descriptor, text.encode())

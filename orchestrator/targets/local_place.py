@@ -29,8 +29,7 @@ MARKER = ".pop-deploy.json"
 PARTIAL = ".partial"
 SCHEMA = 1
 
-_MAY_BE_THERE = frozenset({"shared", "lost+found"})
-"""What an administrator may have put into the place before its first deployment."""
+DRAFT = ".new"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +180,7 @@ class Place:
         """
         if self.current.is_dir() and not self.current.is_symlink():
             raise StepError(f"{self.current} is a directory, not a link: move it away and run again.", effect=False)
-        temporary = self.root / ".current.new"
+        temporary = self.root / f".current{DRAFT}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(f"releases/{name}")
         temporary.rename(self.current)
@@ -193,7 +192,8 @@ class Place:
             return {} if os.path.lexists(self.root) else None
         marker = self.root / MARKER
         if not marker.exists():
-            return {} if {entry.name for entry in self.root.iterdir()} - _MAY_BE_THERE - {f"{MARKER}.new"} else None
+            strange = [entry for entry in self.root.iterdir() if not _is_harmless(entry.name)]
+            return {} if strange else None
         return {key: value for key, value in (read_json(marker) or {}).items() if key != "schema"}
 
 
@@ -208,8 +208,8 @@ def write_json(path: Path, value: Mapping[str, Any], *, mode: int = 0o644, repla
 
     With *replace* unset an existing file stays as it is, whoever wrote it.
     """
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
+    # A name of its own: two who claim a place at once must not write into each other's draft.
+    temporary = path.with_name(f"{path.name}.{os.urandom(4).hex()}{DRAFT}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, indent=1)
@@ -242,6 +242,11 @@ def _link_unless_there(temporary: Path, path: Path) -> None:
 
 def _identity(slot: Slot) -> dict[str, str]:
     return {"project": slot.project, "environment": slot.environment, "target": slot.target}
+
+
+def _is_harmless(name: str) -> bool:
+    """What an administrator may have put there before the first deployment, or a killed claim has left."""
+    return name in {"shared", "lost+found"} or (name.startswith(MARKER) and name.endswith(DRAFT))
 
 
 def _whose(owner: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator.domain.excludes import Excludes
 from orchestrator.targets.base import StepError
-from orchestrator.targets.local_place import PARTIAL, Place, Record, sync_directory
+from orchestrator.targets.local_place import DRAFT, PARTIAL, Place, Record, sync_directory
 
 BLOCK_BYTES = 1 << 20
 
@@ -140,6 +140,9 @@ def sweep(place: Place) -> list[str]:
     for partial in sorted(place.releases.glob(f"*{PARTIAL}")):
         shutil.rmtree(partial)
         swept.append(partial.name)
+    for directory in (place.root, place.releases, place.service_file.parent):
+        for draft in directory.glob(f"*.json.*{DRAFT}"):
+            draft.unlink()
     kept = {entry.name for entry in place.releases.iterdir() if entry.is_dir()}
     for stray in (*place.releases.glob("*.json"), *(place.root / "logs").glob("*.log")):
         if stray.stem not in kept:

@@ -22,7 +22,7 @@ class Kind:
     Attributes:
         config: A configuration class (see `orchestrator.config.convert`).
         factory: A class made by ``factory(config, tools, adopt=...)``; None while the kind can only be configured.
-        canary: Whether it can deploy to a part first.
+        canary: Whether it can deploy to a part first (`fake`: if its configuration says so).
     """
 
     name: str
@@ -36,8 +36,8 @@ _HERE = "orchestrator.targets"
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("local", f"{_HERE}.local:LocalConfig", f"{_HERE}.local:LocalTarget"),
-        Kind("docker", f"{_HERE}.docker:DockerConfig", f"{_HERE}.docker:DockerTarget"),
+        Kind("local", f"{_HERE}.local_config:LocalConfig", f"{_HERE}.local:LocalTarget"),
+        Kind("docker", f"{_HERE}.docker_config:DockerConfig", f"{_HERE}.docker:DockerTarget"),
         Kind("swarm", f"{_HERE}.declared:SwarmConfig", None, canary=True),
         Kind("kubernetes", f"{_HERE}.declared:KubernetesConfig", None, canary=True),
         Kind("npm", f"{_HERE}.declared:NpmConfig", None),

@@ -35,10 +35,11 @@ class Ran:
 
 @dataclass
 class World:
-    """One project. *env* is given to every process of it."""
+    """One project. *env* is given to every process of it; *notes* are the scenario's own."""
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def project(self) -> Path:

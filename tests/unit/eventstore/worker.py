@@ -73,14 +73,14 @@ def stop_before_writing(url: str) -> None:
 
 
 def endless(url: str, stream: str) -> None:
-    """Append until killed; say each version when, and only when, it has been acknowledged."""
+    """Append until killed; say stream and version when, and only when, it has been acknowledged."""
     store = SqlEventStore(url, projections=[Steps()])
     version = store.version(stream)
     say("ready")
     heard()
     while True:
         version = store.append(stream, events(1 + version % 3), expected_version=version)
-        say(version)
+        say(stream, version)
 
 
 def times(url: str, number: str) -> None:

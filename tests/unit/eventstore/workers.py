@@ -12,7 +12,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 class Workers:
-    """The processes of one test. They are loaded and waiting when `start` returns, and begin with `go`."""
+    """The processes of one test."""
 
     def __init__(self) -> None:
         self.running: list[subprocess.Popen[str]] = []
@@ -25,19 +25,39 @@ class Workers:
             process.kill()
             process.communicate()
 
-    def start(self, *commands: list[str]) -> list[subprocess.Popen[str]]:
+    def start(self, *commands: list[str], stdout: int = subprocess.PIPE) -> list[subprocess.Popen[str]]:
         started = [
-            subprocess.Popen([*WORKER, *command], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            subprocess.Popen([*WORKER, *command], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=stdout, text=True)
             for command in commands
         ]
         self.running += started
-        for process in started:
-            assert line(process) == "ready"
         return started
+
+    def start_loaded(self, *commands: list[str]) -> list[subprocess.Popen[str]]:
+        started = self.start(*commands)
+        assert [line(process) for process in started] == ["ready"] * len(started)
+        return started
+
+    def until_killed(self, lines: int, *commands: list[str]) -> list[str]:
+        """Run *commands* at once until so many lines were said by all of them together, then kill them; all that they said.
+
+        They share a pipe, which keeps short lines whole: a line that is there was said before its process was killed.
+        """
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, encoding="utf-8") as said:
+            started = self.start(*commands, stdout=theirs)
+            os.close(theirs)
+            assert [said.readline() for _ in started] == ["ready\n"] * len(started)
+            for process in started:
+                go(process)
+            heard = [said.readline() for _ in range(lines)]
+            for process in started:
+                process.kill()
+            return heard + said.readlines()
 
     def finish(self, *commands: list[str]) -> list[list[str]]:
         """Run all *commands* at once to their end; what each of them said."""
-        started = self.start(*commands)
+        started = self.start_loaded(*commands)
         for process in started:
             go(process)
         said = [process.communicate(timeout=60)[0].split("\n")[:-1] for process in started]
@@ -48,12 +68,6 @@ class Workers:
 def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
-
-
-def rest(process: subprocess.Popen[str]) -> str:
-    """What it said until its end. (`communicate` would lose what `line` has read ahead.)"""
-    assert process.stdout is not None
-    return process.stdout.read()
 
 
 def go(process: subprocess.Popen[str]) -> None:

@@ -12,6 +12,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.plan import Mode, Plan, Release, Step
 from orchestrator.domain.questions import Question
+from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
+from orchestrator.projections.step_results import StepResult
 
 ID = "deploy-20260318-143022-k3f9"
 DIGEST = "sha256:" + "d1" * 32
@@ -32,6 +34,8 @@ STEPS = (
     Step(name="update", title="Updating deployment", kind="docker.run", inputs={"name": "myapp", "env": {}}),
     Step(name="wait", title="Waiting for rollout", kind="docker.wait", effect=False, live=False),
 )
+HISTORY = ".claude/popkit/deploy.json"
+HOOK = Step(name="page", title="Paging", kind="hook", command=("page", "ann"))
 BACK = (Step(name="restore", title="Restoring the previous container", kind="docker.restore"),)
 
 
@@ -199,3 +203,11 @@ class Story:
 
 def dry_run(**known: Any) -> Story:
     return Story(mode="dry_run").simulated(**known)
+
+
+def report(story: Story, **known: Any) -> DeploymentResult:
+    return deployment_result(story.deployment, **({"history_path": HISTORY, "deploy_url": ""} | known))
+
+
+def statuses(steps: tuple[StepResult, ...]) -> list[str]:
+    return [step.status for step in steps]

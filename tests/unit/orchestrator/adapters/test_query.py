@@ -111,6 +111,22 @@ def test_says_what_is_missing(query: SubprocessQuery, tmp_path: Path) -> None:
         query(["./plain"])
 
 
+def test_tells_a_missing_interpreter_from_a_missing_program(query: SubprocessQuery, tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("#!/no/such/interpreter\n")
+    (tmp_path / "tool").chmod(0o755)
+
+    with pytest.raises(ToolMissing, match=r"^tool exists, but the interpreter"):
+        query(["tool"], env={"PATH": str(tmp_path)})
+
+
+def test_asks_nothing_once_asked_to_stop(query: SubprocessQuery, stop: StopFlag, tmp_path: Path) -> None:
+    stop.set(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        query(["touch", "asked"])
+    assert not (tmp_path / "asked").exists()
+
+
 def test_leaves_no_descriptor_open(query: SubprocessQuery) -> None:
     query(["true"])
     before = len(list(Path("/proc/self/fd").iterdir()))

@@ -15,10 +15,11 @@ from orchestrator.config.reading import MAX_BYTES
 from tests.unit.orchestrator.config.sample_kinds import KINDS, with_box
 
 OUR_KEYS = st.sampled_from(
-    ["version", "project_name", "redact", "default_environment", "environments", "allow_paths", "targets", "ci", "history",
-     "enabled", "primary", "type", "config", "adopt", "url", "health_check", "auto_rollback", "hooks", "timeout_s", "freeze", "from",
-     "to", "image", "tags", "env", "file", "keep", "compose", "steps", "weight", "pause_s", "token", "command", "before_deploy", "tcp",
-     "headers", "expect_body", "box", "loose", "free", "web", "production", "x-a", ""]
+    ["version", "project_name", "redact", "default_environment", "environments", "allow_paths", "targets", "ci",
+     "history", "enabled", "primary", "type", "config", "adopt", "url", "health_check", "auto_rollback", "hooks",
+     "timeout_s", "freeze", "from", "to", "image", "tags", "env", "file", "keep", "compose", "steps", "weight",
+     "pause_s", "token", "command", "before_deploy", "tcp", "headers", "expect_body", "box", "loose", "free", "web",
+     "production", "x-a", ""]
 )  # fmt: skip
 OUR_VALUES = st.sampled_from(
     [
@@ -61,7 +62,7 @@ def read_or_refuse(raw: bytes) -> ProjectConfig | None:
         assert str(error).startswith("deploy.json: ")
         assert all(line.isprintable() for line in str(error).split("\n"))
         return None
-    for environment in config.environments or {"production": None}:
+    for environment in ("production",) if config.environments is None else config.environments:
         rules(config, environment)
         for target in config.targets:
             assert resolve(config, target, environment).digest.startswith("sha256:")
@@ -86,22 +87,25 @@ def test_the_complete_document_is_right_before_it_is_spoiled() -> None:
     assert read_or_refuse(json.dumps(COMPLETE).encode()) is not None
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes(raw: bytes) -> None:
     read_or_refuse(raw)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(OUR_KEYS | st.text(), VALUES))
 def test_any_object(document: dict[str, Any]) -> None:
     read_or_refuse(json.dumps(document).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(paths(COMPLETE)), VALUES)
 def test_a_right_document_with_one_value_spoiled(path: tuple[Any, ...], value: Any) -> None:
     read_or_refuse(json.dumps(replaced(COMPLETE, path, value)).encode())
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=len(json.dumps(COMPLETE))))
 def test_a_right_document_cut_off(length: int) -> None:
     read_or_refuse(json.dumps(COMPLETE).encode()[:length])

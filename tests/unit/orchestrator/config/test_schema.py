@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from orchestrator.config import ConfigError
 from orchestrator.config.schema import json_schema, schema_text, write_schema
 from tests.unit.orchestrator.config.sample_kinds import KINDS, read, with_box
+from tests.unit.orchestrator.config.test_any_input import COMPLETE, VALUES, paths, read_or_refuse, replaced
 
 VALIDATOR = Draft202012Validator(json_schema(KINDS))
 
@@ -22,11 +25,13 @@ ACCEPTED: list[dict[str, Any]] = [
     {"targets": {"box": {"type": None, "config": {"image": "a"}}}},
     {"targets": {"box": {"type": "free", "config": {"not-an-image": 1}}}},
     {"targets": {"loose": {"config": {"level": 1, "other": 2}}}},
-    with_box({"env": {"A": "b", "T": {"env": "T"}, "F": {"file": "f"}}, "token": None, "steps": [{"weight": 1}, {"pause_s": None}]}),
+    with_box({"env": {"A": "b", "T": {"env": "T"}, "F": {"file": "f"}}, "token": None}),
+    with_box({"steps": [{"weight": 1}, {"pause_s": None}]}),
     with_box({"x-note": 1}, **{"x-note": {"a": 1}}),
     with_box({"size": "large", "order": "last", "keep": 100, "ratio": None, "build": None, "command": ["a"]}),
     with_box(health_check={"url": "http://a/", "tcp": None}, hooks={"before_deploy": [["a"]], "after_deploy": []}),
-    with_box(environments={"staging": {"config": {"keep": 3}, "health_check": {"interval_s": 3}, "x-y": 1}}, health_check={"tcp": "a:1"}),
+    with_box(environments={"staging": {"config": {"keep": 3}, "x-y": 1}}),
+    with_box(environments={"staging": {"health_check": {"interval_s": 3}}}, health_check={"tcp": "a:1"}),
     {"environments": {"production": {"freeze": [{"from": "2026-12-24T00:00:00Z", "to": "2026-12-25T00:00:00Z"}]}}},
     {"environments": None, "default_environment": None, "ci": None, "history": [1]},
 ]  # fmt: skip
@@ -93,6 +98,15 @@ def test_refuses_what_the_reader_refuses(document: dict[str, Any]) -> None:
         read(document)
 
     assert list(VALIDATOR.iter_errors(document)) != []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(paths(COMPLETE)), VALUES)
+def test_accepts_every_document_that_the_reader_accepts(path: tuple[Any, ...], value: Any) -> None:
+    document = replaced(COMPLETE, path, value)
+
+    if read_or_refuse(json.dumps(document).encode()) is not None:
+        assert VALIDATOR.is_valid(json.loads(json.dumps(document)))
 
 
 def test_describes_fields_in_the_words_of_the_code() -> None:

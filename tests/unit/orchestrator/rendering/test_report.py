@@ -8,16 +8,12 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.plan import Step
 from orchestrator.domain.questions import CONFIRM_DEPLOY
 from orchestrator.projections.command_results import prepare_result, rollback_result, simulated_rollback, verify_result
 from orchestrator.projections.deployment_result import deployment_result
 from orchestrator.rendering import command_reports, report
 from orchestrator.rendering.json_output import all_document, dumps
-from tests.unit.orchestrator.stories import BACK, ID, OLD, Story, dry_run, plan
-
-HISTORY = ".claude/popkit/deploy.json"
-HOOK = Step(name="page", title="Paging", kind="hook", command=("page", "ann"))
+from tests.unit.orchestrator.stories import BACK, HISTORY, HOOK, ID, OLD, Story, dry_run, plan
 
 
 def shown(story: Story, **known: object) -> str:

@@ -76,7 +76,7 @@ def test_the_report_has_every_promised_key() -> None:
 
     assert set(promised.split()) <= set(published["required"])
     step = published["$defs"]["StepResult"]["required"]
-    assert set(["step", "description", "command", "status", "duration_s", "exit_code", "error"]) <= set(step)
+    assert {"step", "description", "command", "status", "duration_s", "exit_code", "error"} <= set(step)
     assert set(published["$defs"]["ErrorResult"]["required"]) == {"message", "step", "trace"}
 
 

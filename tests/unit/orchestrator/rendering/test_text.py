@@ -82,15 +82,17 @@ def test_a_tail_has_no_blank_end(raw: str, lines: list[str]) -> None:
 )
 def test_writing_survives_every_locale(encoding: str, written: bytes) -> None:
     raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
 
-    text.write(io.TextIOWrapper(raw, encoding=encoding, errors="strict"), "Zürich ✓")
+    text.write(stream, "Zürich ✓")
 
     assert raw.getvalue() == written
 
 
 def test_a_lone_surrogate_from_a_file_name_can_be_written() -> None:
     raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8", errors="strict")
 
-    text.write(io.TextIOWrapper(raw, encoding="utf-8", errors="strict"), "a\udcffb")
+    text.write(stream, "a\udcffb")
 
     assert raw.getvalue() == b"a?b"

@@ -1,0 +1,202 @@
+"""`docker`: build an image, push it, and run it as one container or in a compose project of the engine that the client talks to.
+
+This file has the plans and which function does and probes which kind of step; everything else has a module of its own:
+
+    docker_config   the configuration             docker_run       the update of one container, and its crash windows
+    docker_cli      argument lists, as data       docker_compose   the update of a compose project
+    docker_engine   questions to the engine       docker_rollout   waiting, verification, diagnostics
+    docker_slot     labels: what is ours          docker_checks    the dry run's questions
+    docker_images   build, push, restore          docker_errors    what the client's messages mean
+
+What is live is known by labels and digests only. Start at `DockerTarget.plan`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from orchestrator.domain.errors import CanaryUnsupported, NothingToRollBack, UsageProblem
+from orchestrator.domain.excludes import Excludes
+from orchestrator.domain.plan import Mode, Plan, Release, Step
+from orchestrator.targets import docker_ignore
+from orchestrator.targets.base import (
+    Answer,
+    Check,
+    CheckStatus,
+    ForeignResource,
+    Observation,
+    Outcomes,
+    Request,
+    SecretMissing,
+    StepError,
+    StepOutcome,
+    StepRun,
+    Tools,
+    Unreachable,
+)
+from orchestrator.targets.docker_checks import Preflight
+from orchestrator.targets.docker_compose import ComposeUpdate, service_containers
+from orchestrator.targets.docker_config import DockerCompose as DockerCompose
+from orchestrator.targets.docker_config import DockerConfig as DockerConfig
+from orchestrator.targets.docker_config import DockerRun as DockerRun
+from orchestrator.targets.docker_engine import Engine
+from orchestrator.targets.docker_images import Images
+from orchestrator.targets.docker_plans import BUILD, COMPOSE, PUSH, RESTORE, RUN, WAIT, forward_steps, released, rollback_steps
+from orchestrator.targets.docker_rollout import Rollout
+from orchestrator.targets.docker_run import RunUpdate
+from orchestrator.targets.docker_slot import is_ours, refuse_foreign, release_of, slot_labels
+
+
+class DockerTarget:
+    """One container, one compose service or one repository, bound to one slot.
+
+    Args:
+        adopt: Take over a container that does not carry our labels; it is stopped and kept, never removed.
+        timeout_s: Deadline of each step.
+    """
+
+    kind: ClassVar[str] = "docker"
+    supports_canary: ClassVar[bool] = False
+
+    def __init__(self, config: DockerConfig, tools: Tools, *, adopt: bool = False, timeout_s: float = 600.0) -> None:
+        self.config = config
+        self.tools = tools
+        self.adopt = adopt
+        self.timeout_s = timeout_s
+        self._engine = Engine(tools.query, tools.project_dir)
+        images, rollout = Images(tools, self._engine), Rollout(tools, self._engine)
+        run, compose = RunUpdate(tools, self._engine), ComposeUpdate(tools, self._engine)
+        self._rollout = rollout
+        self._images = images
+        self._appliers: dict[str, Callable[[Step, StepRun], StepOutcome]] = {
+            BUILD: images.build,
+            PUSH: images.push,
+            RESTORE: images.restore,
+            RUN: run.apply,
+            COMPOSE: compose.apply,
+            WAIT: rollout.wait,
+        }
+        self._probes: dict[str, Callable[[Step, str, Outcomes], Observation]] = {
+            PUSH: images.probe_push,
+            RESTORE: images.probe_restore,
+            RUN: run.probe,
+            COMPOSE: compose.probe,
+        }
+
+    def input_paths(self) -> tuple[Path, ...]:
+        """The build context with what rules it from outside or above, and the compose file."""
+        project, config = self.tools.project_dir, self.config
+        context = project / config.build_context
+        paths = [context, project / config.dockerfile, context / ".dockerignore"]
+        if config.compose is not None:
+            paths.append(project / config.compose.file)
+        return tuple(paths)
+
+    def input_excludes(self) -> Excludes:
+        """What Docker leaves out of the context, and git's own files: they change without the project changing."""
+        lines = docker_ignore.patterns(self.tools.project_dir / self.config.build_context)
+        return Excludes((".git", *docker_ignore.digest_excludes(lines)))
+
+    def plan(self, request: Request) -> Plan:
+        """Build, push, update, wait: those that are configured. A dry run has the plan of the live run."""
+        slot = self.tools.slot
+        if request.mode is Mode.CANARY:
+            raise CanaryUnsupported(f"{slot}: a docker target runs one release at a time. Use --mode deploy, or type swarm or kubernetes")
+        try:
+            steps = forward_steps(self.config, request, adopt=self.adopt, timeout_s=self.timeout_s)
+        except ValueError as error:
+            raise UsageProblem(f"targets.{slot.target}.config.{error}") from error
+        build = steps[0].inputs
+        return Plan(
+            target=slot.target,
+            kind=self.kind,
+            environment=slot.environment,
+            version=request.version,
+            mode=Mode.DEPLOY,
+            steps=steps,
+            release=Release(
+                version=request.version,
+                commit_sha=request.commit_sha,
+                detail={"image": build["repository"], "image_ref": build["image"], "tags": build["tags"]},
+            ),
+            inputs=request.inputs,
+        )
+
+    def rollback(self, failed: Plan, to: Release) -> Plan:
+        """Back to *to* by its digest: the kept container when there is one, else a new one of the same image."""
+        return Plan(
+            target=failed.target,
+            kind=self.kind,
+            environment=failed.environment,
+            version=to.version,
+            mode=failed.mode,
+            steps=rollback_steps(self.tools.slot, failed, to, adopt=self.adopt, timeout_s=self.timeout_s),
+            release=to,
+            inputs={"leaves": failed.digest},
+        )
+
+    def release(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:
+        return released(plan, deployment_id, outcomes)
+
+    def observe(self) -> Release | None:
+        """The release of the container that runs in this slot. A repository without ``run`` or ``compose`` runs nothing."""
+        found = self._engine.containers(slot_labels(self.tools.slot), named=self._name())
+        if self.config.compose is not None:
+            found += [one for one in service_containers(self._engine, _mapping(self.config.compose)) if one not in found]
+        refuse_foreign(found, self.tools.slot, adopt=self.adopt)
+        running = [container for container in found if container.running]
+        in_place = [container for container in running if container.name == self._name()]
+        # While a new one is put in its place, the old one serves under another name.
+        serving = in_place or [one for one in running if is_ours(one, self.tools.slot)] or running
+        return release_of(serving[0]) if serving else None
+
+    def preflight(self, plan: Plan) -> Iterable[Check]:
+        return Preflight(self.tools, self._engine, self.observe).checks(plan)
+
+    def probe(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
+        """Engine and registry answer. A build leaves nothing that would tell it from an earlier one: it is done again, cached."""
+        if step.kind not in self._probes:
+            return Observation(Answer.NOT_DONE, "leaves no evidence of its own; doing it again is harmless")
+        try:
+            return self._probes[step.kind](step, deployment_id, outcomes)
+        except Unreachable as error:
+            return Observation(Answer.UNKNOWN, str(error))
+
+    def apply(self, step: Step, run: StepRun) -> StepOutcome:
+        try:
+            return self._appliers[step.kind](step, run)
+        except (ForeignResource, Unreachable, SecretMissing) as error:
+            raise StepError(str(error), effect=not isinstance(error, ForeignResource)) from error
+
+    def verify(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Iterable[Check]:
+        """The running digest; of a plan that only pushes, the digest of every tag in the registry."""
+        update = next((step for step in plan.steps if step.kind in (RUN, COMPOSE)), None)
+        if update is not None:
+            return self._rollout.verify(update, deployment_id, outcomes)
+        return self._verify_registry(self.release(plan, deployment_id, outcomes))
+
+    def diagnostics(self) -> Sequence[str]:
+        return self._rollout.diagnostics(self._name())
+
+    def url(self, release: Release) -> str:
+        return ""
+
+    def _verify_registry(self, release: Release) -> Iterable[Check]:
+        repository, digest = release.detail["image"], release.detail["digest"]
+        for tag, answer in self._engine.tag_answers(repository, release.detail["tags"], digest).items():
+            name = f"registry {tag}"
+            if answer.problem:
+                yield Check(name, CheckStatus.FAIL, answer.problem)
+            elif answer.there:
+                yield Check(name, CheckStatus.PASS, f"{repository}:{tag} is {digest}")
+            else:
+                yield Check(name, CheckStatus.FAIL, f"{repository}:{tag} is not {digest}: somebody has pushed something else, or removed it")
+
+    def _name(self) -> str | None:
+        return self.config.run.name if self.config.run is not None else None
+
+
+def _mapping(compose: DockerCompose) -> Mapping[str, Any]:
+    return {"project": compose.project, "service": compose.service}

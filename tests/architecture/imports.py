@@ -1,0 +1,136 @@
+"""Who may import whom, as data, and the imports as they are. Nothing is imported to find out: the sources are read."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("eventstore", "orchestrator")
+
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "eventstore": (),
+    "orchestrator.domain": (),
+    "orchestrator.targets.base": ("orchestrator.domain",),
+    # Small helpers that know nothing but the standard library; any kind may use them.
+    "orchestrator.targets.processes": (),
+    "orchestrator.targets.service_shim": (),
+    "orchestrator.targets.registry": ("orchestrator.targets", "orchestrator.domain"),
+    "orchestrator.targets": (
+        "orchestrator.targets.base",
+        "orchestrator.targets.canary",
+        "orchestrator.targets.processes",
+        "orchestrator.targets.service_shim",
+        "orchestrator.domain",
+    ),
+    "orchestrator.config": ("orchestrator.domain",),
+    "orchestrator.services": (
+        "orchestrator.domain",
+        "orchestrator.targets.base",
+        "orchestrator.config",
+        # Read models answer what a command has to know before it decides: what is live, what is unfinished.
+        "orchestrator.projections",
+        "eventstore",
+    ),
+    "orchestrator.projections": ("orchestrator.domain", "eventstore"),
+    "orchestrator.adapters": (
+        # The protocols that adapters implement stand in these.
+        "orchestrator.services.ports",
+        "orchestrator.targets.base",
+        "orchestrator.targets.processes",
+        "orchestrator.domain",
+        "orchestrator.config",
+        "eventstore",
+    ),
+    "orchestrator.rendering": ("orchestrator.domain", "orchestrator.projections"),
+    "orchestrator.bootstrap": ("orchestrator", "eventstore"),
+    "orchestrator.cli": (
+        "orchestrator.bootstrap",
+        "orchestrator.services",
+        "orchestrator.rendering",
+        "orchestrator.domain",
+        # What the commands show, and the errors and settings that they name.
+        "orchestrator.projections",
+        "orchestrator.config",
+        "orchestrator.targets.base",
+        "eventstore.errors",
+    ),
+    "scripts": ("orchestrator.cli",),
+    "scripts.write_schema": ("orchestrator.config", "orchestrator.targets.registry"),
+}
+"""Package or module to what it may import of ours, besides itself. The longest name that fits an importer counts.
+
+Modules of one kind of target (``docker``, ``docker_cli``) may import each other, but no other kind's.
+"""
+
+MAY_USE: dict[str, frozenset[str]] = {
+    "eventstore": frozenset({"sqlalchemy", "orjson", "alembic"}),
+    "orchestrator.domain.lifecycle": frozenset({"transitions"}),
+    "orchestrator.services": frozenset({"orjson"}),
+    "orchestrator.projections": frozenset({"orjson"}),
+    "orchestrator.rendering": frozenset({"rich"}),
+    "orchestrator.bootstrap": frozenset({"sqlalchemy"}),
+    "orchestrator.cli": frozenset({"click", "orjson"}),
+}
+"""Package or module to the libraries of others that it may use; the standard library is free."""
+
+
+def sources() -> dict[str, Path]:
+    """Every module of ours by its name; scripts are ``scripts.NAME``."""
+    found = {}
+    for top in (*PACKAGES, "scripts"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imported_by(path: Path, modules: dict[str, Path]) -> set[str]:
+    """Full names of the modules that *path* imports, wherever in it, also for type checking only."""
+    return set(_imported(ast.parse(path.read_text(encoding="utf-8")), modules))
+
+
+def forbidden(importer: str, imported: str) -> bool:
+    """Whether *imported*, a module of ours or the top of a library, has no place in *importer*."""
+    top = imported.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return False
+    if top not in PACKAGES:
+        return top not in MAY_USE.get(_rule(importer, MAY_USE), frozenset())
+    rule = _rule(importer, MAY_IMPORT)
+    if imported == "orchestrator" or (_within(imported, rule) and rule != "orchestrator.targets"):
+        return False
+    return not (_same_kind(importer, imported) or any(_within(imported, allowed) for allowed in MAY_IMPORT[rule]))
+
+
+def _imported(tree: ast.Module, modules: dict[str, Path]) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            for alias in node.names:
+                submodule = f"{base}.{alias.name}"
+                yield submodule if submodule in modules else base
+
+
+def _rule(importer: str, table: dict[str, object]) -> str:
+    fitting = [name for name in table if _within(importer, name)]
+    return max(fitting, key=len, default="")
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def _same_kind(importer: str, imported: str) -> bool:
+    here = "orchestrator.targets."
+    if not (importer.startswith(here) and imported.startswith(here)):
+        return imported == "orchestrator.targets" and importer.startswith(here)
+    return _kind(importer, here) == _kind(imported, here)
+
+
+def _kind(module: str, here: str) -> str:
+    return module.removeprefix(here).partition("_")[0]

@@ -1,0 +1,128 @@
+"""House rules that hold for every file: size, docstrings, no shell, no prints, nothing that names a machine or a registry."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.imports import PACKAGES, ROOT, sources
+
+MODULES = sources()
+LONGEST = 400
+# The last one is a program of its own: what it prints is a step's output.
+MAY_PRINT = ("orchestrator.cli", "orchestrator.rendering", "orchestrator.targets.fake_child")
+_SKIPPED = {"__pycache__", "dist", "build", "node_modules"}
+
+
+def python_files() -> Iterator[Path]:
+    return (path for path in files() if path.suffix == ".py")
+
+
+def files() -> Iterator[Path]:
+    """Every file that belongs to the project; caches, environments and what is built are left out."""
+    ahead = [ROOT]
+    while ahead:
+        for path in sorted(ahead.pop().iterdir()):
+            hidden = path.name.startswith(".") and path.name not in {".ci", ".gitignore", ".github"}
+            if hidden or path.name in _SKIPPED or path.name.endswith(".egg-info"):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                ahead.append(path)
+            elif path.is_file():
+                yield path
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_one_subject_and_says_which(module: str) -> None:
+    text = MODULES[module].read_text(encoding="utf-8")
+    tree = ast.parse(text)
+
+    assert len(text.splitlines()) <= LONGEST, "split it by subject"
+    assert not tree.body or ast.get_docstring(tree), "say what it is, what it is not, and where to start"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith(PACKAGES) and not name.startswith(MAY_PRINT)])
+def test_only_the_edge_prints(module: str) -> None:
+    assert _calls(MODULES[module], {"print"}) == []
+
+
+@pytest.mark.parametrize("path", list(python_files()), ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_goes_through_a_shell(path: Path) -> None:
+    assert _calls(path, {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}) == []
+    assert [line for line, name, value in _keywords(path) if name == "shell" and value is not False] == []
+
+
+def test_no_file_names_a_registry_or_a_machine() -> None:
+    found = [f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}" for path in files() for number, line in _naming(path)]
+
+    assert found == []
+
+
+def test_what_names_a_registry_or_a_machine_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    lines = [
+        f"https://{_dotted('files', 'pythonhosted', 'org')}/x",
+        _path("work", "main"),
+        "apt-get install docker.io",
+        "network/root/x",
+    ]
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+    assert [number for number, _ in _naming(file)] == [1, 2]
+
+
+def test_a_shell_and_a_print_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "file.py"
+    file.write_text("import os, subprocess\nprint('x')\nsubprocess.run('x', shell=True)\nos.system('x')\n", encoding="utf-8")
+
+    assert _calls(file, {"print", "os.system"}) == [2, 4]
+    assert [(line, name) for line, name, _ in _keywords(file)] == [(3, "shell")]
+
+
+def _calls(path: Path, names: set[str]) -> list[int]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in names]
+
+
+def _keywords(path: Path) -> Iterator[tuple[int, str | None, object]]:
+    """Every keyword of every call: line, name, and its value where that is a constant (else the expression)."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            for keyword in node.keywords:
+                value = keyword.value
+                yield node.lineno, keyword.arg, value.value if isinstance(value, ast.Constant) else value
+
+
+def _naming(path: Path) -> Iterator[tuple[int, str]]:
+    text = path.read_bytes().decode("utf-8", "replace")
+    return ((number, line) for number, line in enumerate(text.splitlines(), 1) if _FORBIDDEN.search(line))
+
+
+def _dotted(*parts: str) -> str:
+    return ".".join(parts)
+
+
+def _path(*parts: str) -> str:
+    return "/" + "/".join(parts) + "/"
+
+
+# Put together here, so that this file does not hold what it looks for.
+_HOSTS = [
+    _dotted("pypi", "org"),
+    _dotted("pythonhosted", "org"),
+    _dotted("registry", "npmjs", "org"),
+    _dotted("registry", "yarnpkg", "com"),
+    _dotted("registry-1", "docker", "io"),
+    _dotted("index", "docker", "io"),
+    _dotted("proxy", "golang", "org"),
+    _dotted("crates", "io"),
+    _dotted("rubygems", "org"),
+]
+_PATHS = [_path("work"), _path("root"), str(ROOT)]
+_FORBIDDEN = re.compile(
+    "|".join([*(rf"\b{re.escape(host)}\b" for host in _HOSTS), *(rf"(?<![\w.}}-]){re.escape(path)}" for path in _PATHS)])
+)
