@@ -32,9 +32,6 @@ class Table:
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
 
-    def key_of(self, row: Mapping[str, Any]) -> Key:
-        return tuple(row[name] for name in self.key)
-
     def create_statements(self) -> list[str]:
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         yield_index = [
@@ -50,7 +47,11 @@ class Rows(Protocol):
     def get(self, table: Table, *key: Any) -> Row | None: ...
 
     def put(self, table: Table, row: Mapping[str, Any]) -> None:
-        """Insert or replace the row with this key; columns that are not named become NULL."""
+        """Insert or replace the row with this key; columns that are not named become NULL.
+
+        Raises:
+            EventStoreError: A column the table does not have, a value of another type than its column's, or no value in the key.
+        """
         ...
 
     def delete(self, table: Table, *key: Any) -> None: ...

@@ -15,7 +15,11 @@ NO_STREAM = -1
 
 
 class EventReader(Protocol):
-    """The half that changes nothing."""
+    """The half that changes nothing.
+
+    An iterator gives the events that stood when it was asked for, however long it is kept, and holds up nobody. Everything here
+    raises StoreUnavailable when the store cannot be read.
+    """
 
     @property
     def store_id(self) -> str:
@@ -50,6 +54,8 @@ class EventReader(Protocol):
 
 
 class EventStore(EventReader, Protocol):
+    """The whole. A store belongs to the thread that opened it; other threads and processes open their own."""
+
     def append(
         self,
         stream: str,
@@ -75,11 +81,12 @@ class EventStore(EventReader, Protocol):
             WrongExpectedVersion: Another writer came first; nothing was written.
             GuardFailed: The guarding stream has moved on; nothing was written.
             StoreUnavailable: Disk full, read-only, locked or moved away; nothing was written.
+            EventStoreError: No events, a name that is not one, or an attachment that exists; nothing was written.
         """
         ...
 
     def rebuild(self, name: str | None = None) -> int:
-        """Drop and fold anew the projection *name*, or all. Returns the number of events folded."""
+        """Drop and fold anew the projection *name*, or all, in one transaction. Returns the number of events folded."""
         ...
 
     def catch_up(self, name: str) -> int:

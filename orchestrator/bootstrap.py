@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.adapters.signals import StopFlag
     from orchestrator.config import ProjectConfig, ResolvedTarget
     from orchestrator.domain.plan import Slot
-    from orchestrator.services.ports import Narrator
+    from orchestrator.services.ports import Narrator, SourceFacts
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets.base import Target
 
@@ -87,6 +87,15 @@ def load_config(directory: str) -> ProjectConfig:
     return config.load(
         path, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=Path(directory).absolute()
     )
+
+
+def project_facts(directory: str) -> SourceFacts:
+    """Version and commit of the project as it stands now."""
+    from pathlib import Path
+
+    from orchestrator.adapters.project_files import ProjectTree
+
+    return ProjectTree(Path(directory).absolute(), data_directory.data_directory(directory)).facts()
 
 
 @contextmanager

@@ -60,9 +60,9 @@ def tree_digest(
     base, digest = os.path.realpath(root), hashlib.sha256()
     for top in inputs:
         docker = [*own, *([rules] if dockerignore and (rules := _rules(f"{top}/.dockerignore")) else [])]
+        name = os.path.relpath(top, base)
         for kind, relative, content in _entries(top, _Filter(Path(top), excludes, places, tuple(docker))):
-            name = os.path.relpath(f"{top}/{relative}", base)
-            digest.update(b"%c%b\0%b" % (kind, os.fsencode(name), content))
+            digest.update(b"%c%b\0%b" % (kind, os.fsencode(f"{name}/{relative}"), content))
     return f"sha256:{digest.hexdigest()}"
 
 

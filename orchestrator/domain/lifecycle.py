@@ -97,7 +97,7 @@ def table() -> dict[tuple[State, Trigger], State]:
         auto_transitions=False,
     )
     return {
-        (State(str(source)), Trigger(name)): State(edges[0].dest)
+        (State(str(source)), Trigger(name)): State(str(edges[0].dest))
         for name, event in machine.events.items()
         for source, edges in event.transitions.items()
     }

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain.deployment import Deployment, Status
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.execution import Status
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode
 from orchestrator.projections.decision_required import DecisionRequired, decision_required

@@ -12,13 +12,27 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.projections.deployments_table import LISTED, NAME, RUNNING, STARTED, STATUSES, WAITING, DeploymentRow
+from orchestrator.projections.deployments_table import (
+    LISTED,
+    NAME,
+    PROGRESS,
+    RUNNING,
+    STARTED,
+    STATUSES,
+    WAITING,
+    DeploymentRow,
+)
 
 if TYPE_CHECKING:
     from eventstore.store import EventReader
     from orchestrator.domain.plan import Slot
 
-_READ = f"SELECT {', '.join(DeploymentRow._fields)} FROM {NAME}"  # noqa: S608 - constants
+_COLUMNS = {name: f"progress.{name}" if name in PROGRESS.columns else name for name in DeploymentRow._fields}
+_COLUMNS |= {"id": "deployments.id", "updated_at": "max(deployments.updated_at, coalesce(progress.updated_at, ''))"}
+_READ = (
+    f"SELECT {', '.join(_COLUMNS.values())} FROM deployments "  # noqa: S608 - constants
+    "LEFT JOIN deployments_progress AS progress ON progress.id = deployments.id"
+)
 _ID = "deploy-"
 _BY_SLOT = "project = ? AND environment = ? AND target = ?"
 
@@ -73,7 +87,7 @@ def unfinished(reader: EventReader, *, limit: int = 50) -> list[DeploymentRow]:
 
 def get(reader: EventReader, *ids: str) -> list[DeploymentRow]:
     """The rows of those of *ids* that exist, in that order."""
-    return [row for one in ids for row in _rows(reader, f"{_READ} WHERE id = ?", (one,))]
+    return [row for one in ids for row in _rows(reader, f"{_READ} WHERE deployments.id = ?", (one,))]
 
 
 def by_plan_digest(reader: EventReader, digest: str) -> str | None:

@@ -1,8 +1,8 @@
-"""Folds events into the table of deployments: one read and one write of a row per event. Start at `DeploymentsProjection.apply`.
+"""Folds events into the tables of deployments: one read and one write per event. Start at `DeploymentsProjection.apply`.
 
-The other folds read from a row what never changes again (project, environment, target, version; `started_at` once it is set; the
-end, and what its steps touched by then; the latest rollback once that has ended) and nothing else: a rebuild of one of them
-alone sees the row as it is today.
+The other folds read from these rows what never changes again (project, environment, target, version; `started_at` once it is set;
+the end, and what its steps touched by then; the latest rollback once that has ended) and nothing else: a rebuild of one of them
+alone sees the rows as they are today.
 """
 
 from __future__ import annotations
@@ -47,34 +47,46 @@ class DeploymentsProjection:
 
     name = t.NAME
     version = t.VERSION
-    tables = (t.DEPLOYMENTS,)
+    tables = (t.DEPLOYMENTS, t.PROGRESS)
 
     @property
     def types(self) -> frozenset[str]:
-        return frozenset(_EVOLVE)
+        return frozenset({"DeploymentRequested", *_EVOLVE, *_PROGRESS})
 
     def apply(self, event: RecordedEvent, rows: Rows) -> None:
-        data = fields(event)
+        data, deployment_id = fields(event), id_of(event.stream)
         if event.type == "DeploymentRequested":
             rows.put(t.DEPLOYMENTS, _requested(event, data))
-            return
-        row = rows.get(t.DEPLOYMENTS, id_of(event.stream))
-        if row is None:  # a stream that does not begin with a request is no deployment's
-            return
-        before = row["state"]
-        row["state"] = _STATE_AFTER.get(event.type, before)
-        row["updated_at"] = event.time
-        _EVOLVE[event.type](row, data, event.time)
-        row["status"] = _status(row, before)
-        rows.put(t.DEPLOYMENTS, row)
+        if event.type in _PROGRESS:
+            _apply_progress(event, data, rows.get(t.PROGRESS, deployment_id), rows)
+        if event.type in _EVOLVE or data.get("found"):
+            row = rows.get(t.DEPLOYMENTS, deployment_id)
+            if row is not None:  # a stream that does not begin with a request is no deployment's
+                _apply(event, data, row, rows)
 
 
-def _status(row: Row, before: str) -> str:
+def _apply(event: RecordedEvent, data: Data, row: Row, rows: Rows) -> None:
+    before = row["state"]
+    row["state"] = _STATE_AFTER.get(event.type, before)
+    row["updated_at"] = event.time
+    _EVOLVE.get(event.type, _step_found)(row, data, event.time)
+    row["status"] = _status(row, before, data)
+    rows.put(t.DEPLOYMENTS, row)
+
+
+def _apply_progress(event: RecordedEvent, data: Data, row: Row | None, rows: Rows) -> None:
+    row = row or {**empty(t.PROGRESS), "id": id_of(event.stream), "effect": False, "touched_live": False, "steps": "{}"}
+    row["updated_at"] = event.time
+    _PROGRESS[event.type](row, data, event.time)
+    rows.put(t.PROGRESS, row)
+
+
+def _status(row: Row, before: str, data: Data) -> str:
     if row["dry_run"]:
         return t.SIMULATED
     if row["state"] != State.ABORTED:
         return _STATUS[State(row["state"])]
-    return t.FAILED if row["effect"] or before == State.FAILED else t.ABORTED
+    return t.FAILED if data["effect"] or before == State.FAILED else t.ABORTED
 
 
 def _requested(event: RecordedEvent, data: Data) -> Row:
@@ -91,9 +103,6 @@ def _requested(event: RecordedEvent, data: Data) -> Row:
         "status": t.SIMULATED if dry_run else t.WAITING,
         "requested_at": event.time,
         "updated_at": event.time,
-        "effect": False,
-        "touched_live": False,
-        "steps": "{}",
     }
 
 
@@ -117,8 +126,6 @@ def _answered(row: Row, data: Data, time: str) -> None:
 
 def _prepared(row: Row, data: Data, time: str) -> None:
     row["kind"], row["plan_digest"] = data["kind"], data["plan_digest"]
-    known = {"deploy": data["plan"]["steps"], "on_failure": data["on_failure"]}
-    row["steps"] = orjson.dumps({phase: _brief(steps) for phase, steps in known.items()}).decode()
 
 
 def _confirmed(row: Row, data: Data, time: str) -> None:
@@ -129,41 +136,14 @@ def _execution_started(row: Row, data: Data, time: str) -> None:
     row["started_at"] = time
 
 
-def _step_started(row: Row, data: Data, time: str) -> None:
-    known = orjson.loads(row["steps"]).get(data["phase"], {})
-    title, effect, live = known.get(data["step"], (data["step"], True, True))
-    row["step"], row["step_title"], row["step_started_at"] = data["step"], title, time
-    row["step_number"], row["step_total"] = data["number"], data["total"]
-    if data["phase"] == "deploy":
-        row["effect"] = bool(row["effect"] or effect)
-        row["touched_live"] = bool(row["touched_live"] or (effect and live))
-    row["interrupted_by"] = None
-
-
-def _step_succeeded(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
+def _step_found(row: Row, data: Data, time: str) -> None:
+    """The target was asked again and knew: whoever was asked instead need not answer any more."""
     if row["decision_id"] == "step_outcome":
         row.update(_NO_QUESTION)
 
 
-def _step_failed(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
-
-
-def _interrupted(row: Row, data: Data, time: str) -> None:
-    row["interrupted_by"] = data["signal"]
-
-
-def _resumed(row: Row, data: Data, time: str) -> None:
-    row["interrupted_by"] = None
-
-
 def _moved(row: Row, data: Data, time: str) -> None:
     """Only the state changes."""
-
-
-def _deployed(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
 
 
 def _verified(row: Row, data: Data, time: str) -> None:
@@ -181,31 +161,21 @@ def _simulated(row: Row, data: Data, time: str) -> None:
 
 
 def _failed(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
     row["error_step"], row["error"] = data["step"], data["message"]
     row["finished_at"] = None
     _finish(row, time)
 
 
 def _aborted(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP | _NO_QUESTION)
-    row["effect"] = bool(row["effect"]) or data["effect"]
+    row.update(_NO_QUESTION)
     _finish(row, time)
 
 
 def _rollback_started(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
     row["rollback_to"], row["rollback_started_at"], row["rollback_by"] = data["to"]["version"], time, data["by"]
-    steps = {**orjson.loads(row["steps"]), "rollback": _brief(data["plan"]["steps"])}
-    row["steps"] = orjson.dumps(steps).decode()
-
-
-def _rolled_back(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
 
 
 def _rollback_failed(row: Row, data: Data, time: str) -> None:
-    row.update(_NO_STEP)
     row["error_step"], row["error"] = data["step"], data["message"]
 
 
@@ -217,13 +187,49 @@ def _finish(row: Row, time: str) -> None:
         row["duration_ms"] = milliseconds(began, time) if began else None
 
 
+# --- progress ---------------------------------------------------------------------
+
+
+def _planned(row: Row, data: Data, time: str) -> None:
+    known = {"deploy": data["plan"]["steps"], "on_failure": data["on_failure"]}
+    row["steps"] = orjson.dumps({phase: _brief(steps) for phase, steps in known.items()}).decode()
+
+
+def _planned_back(row: Row, data: Data, time: str) -> None:
+    row.update(_NO_STEP)
+    steps = {**orjson.loads(row["steps"]), "rollback": _brief(data["plan"]["steps"])}
+    row["steps"] = orjson.dumps(steps).decode()
+
+
+def _step_started(row: Row, data: Data, time: str) -> None:
+    known = orjson.loads(row["steps"]).get(data["phase"], {})
+    title, effect, live = known.get(data["step"], (data["step"], True, True))
+    row["step"], row["step_title"], row["step_started_at"] = data["step"], title, time
+    row["step_number"], row["step_total"] = data["number"], data["total"]
+    if data["phase"] == "deploy":
+        row["effect"] = bool(row["effect"] or effect)
+        row["touched_live"] = bool(row["touched_live"] or (effect and live))
+    row["interrupted_by"] = None
+
+
+def _no_step(row: Row, data: Data, time: str) -> None:
+    row.update(_NO_STEP)
+
+
+def _interrupted(row: Row, data: Data, time: str) -> None:
+    row["interrupted_by"] = data["signal"]
+
+
+def _resumed(row: Row, data: Data, time: str) -> None:
+    row["interrupted_by"] = None
+
+
 def _brief(steps: list[Data]) -> Data:
-    """Step name to title, effect and live: `StepStarted` names the step only."""
+    """Step name to title, effect and live."""
     return {step["name"]: [step["title"], step["effect"], step["live"]] for step in steps}
 
 
 _EVOLVE: dict[str, Callable[[Row, Data, str], None]] = {
-    "DeploymentRequested": _moved,
     "TargetSelected": _target_selected,
     "ModeSelected": _mode_selected,
     "DecisionRequested": _asked,
@@ -232,19 +238,24 @@ _EVOLVE: dict[str, Callable[[Row, Data, str], None]] = {
     "DeploymentSimulated": _simulated,
     "DeploymentConfirmed": _confirmed,
     "ExecutionStarted": _execution_started,
-    "StepStarted": _step_started,
-    "StepSucceeded": _step_succeeded,
-    "StepFailed": _step_failed,
-    "DeploymentInterrupted": _interrupted,
-    "DeploymentResumed": _resumed,
     "DeploymentPaused": _moved,
     "DeploymentContinued": _moved,
-    "DeploymentDeployed": _deployed,
+    "DeploymentDeployed": _moved,
     "DeploymentVerified": _verified,
     "VerificationFailed": _doubted,
     "DeploymentFailed": _failed,
     "DeploymentAborted": _aborted,
     "RollbackStarted": _rollback_started,
-    "RolledBack": _rolled_back,
+    "RolledBack": _moved,
     "RollbackFailed": _rollback_failed,
+}
+_PROGRESS: dict[str, Callable[[Row, Data, str], None]] = {
+    "DeploymentPrepared": _planned,
+    "StepStarted": _step_started,
+    "StepSucceeded": _no_step,
+    "StepFailed": _no_step,
+    "DeploymentInterrupted": _interrupted,
+    "DeploymentResumed": _resumed,
+    "DeploymentAborted": _no_step,
+    "RollbackStarted": _planned_back,
 }

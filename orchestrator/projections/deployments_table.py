@@ -1,4 +1,4 @@
-"""The table of deployments: one row each, its columns and what they mean. Kept by `deployments_fold`, asked by `deployments`."""
+"""The tables of deployments: one row each, columns and what they mean. Kept by `deployments_fold`, asked by `deployments`."""
 
 from __future__ import annotations
 
@@ -51,23 +51,14 @@ _COLUMNS = {
     "caused_by": "text",
     "kind": "text",
     "plan_digest": "text",
-    "effect": "integer",
-    "touched_live": "integer",
     "simulated_ok": "integer",
-    "step": "text",
-    "step_title": "text",
-    "step_number": "integer",
-    "step_total": "integer",
-    "step_started_at": "text",
     "decision_id": "text",
     "question": "text",
-    "interrupted_by": "text",
     "error_step": "text",
     "error": "text",
     "rollback_to": "text",
     "rollback_started_at": "text",
     "rollback_by": "text",
-    "steps": "text",
 }
 
 DEPLOYMENTS = Table(
@@ -75,6 +66,25 @@ DEPLOYMENTS = Table(
     _COLUMNS,
     key=("id",),
     indexes=(("status", "position"), ("project", "environment", "target", "status", "position"), ("plan_digest", "position")),
+)
+# What steps change stands apart: they come often, and a write to the table above writes all of its indexes.
+# steps: JSON, phase to step to [title, effect, live]: the events name the step only.
+PROGRESS = Table(
+    "deployments_progress",
+    {
+        "id": "text",
+        "updated_at": "text",
+        "effect": "integer",
+        "touched_live": "integer",
+        "step": "text",
+        "step_title": "text",
+        "step_number": "integer",
+        "step_total": "integer",
+        "step_started_at": "text",
+        "interrupted_by": "text",
+        "steps": "text",
+    },
+    key=("id",),
 )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.domain.deployment import Deployment, Status
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.execution import Status
 from orchestrator.domain.lifecycle import UNDER_WAY, State
 from orchestrator.domain.questions import STEP_OUTCOME
 from orchestrator.projections.step_results import HEALTH_CHECK, failed_checks, latest_checks

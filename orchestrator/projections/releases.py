@@ -14,7 +14,7 @@ import orjson
 from eventstore.events import RecordedEvent
 from eventstore.projection import Row, Rows, Table
 from orchestrator.domain.ids import id_of
-from orchestrator.projections.deployments_table import DEPLOYMENTS
+from orchestrator.projections.deployments_table import DEPLOYMENTS, PROGRESS
 from orchestrator.projections.fields import empty, fields
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def _failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> No
 
 def _aborted(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
     # What a deployment that had failed before changed, or did not, was said then; another one may be live by now.
-    if deployment["touched_live"] and deployment["finished_at"] == event.time:
+    progress = rows.get(PROGRESS, deployment["id"])
+    if progress is not None and progress["touched_live"] and deployment["finished_at"] == event.time:
         _doubt_live(deployment, rows)
 
 

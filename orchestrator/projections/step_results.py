@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.domain.deployment import Deployment, Execution, Status, StepRecord
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.events import CheckRecorded
+from orchestrator.domain.execution import Execution, Status, StepRecord
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Plan, Step
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.domain import events as e
-from orchestrator.domain.deployment import Deployment, StepRecord
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import Interrupted, PlanStale, Refused
+from orchestrator.domain.execution import StepRecord
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.questions import CONFIRM_DEPLOY
 from orchestrator.projections import deployments

@@ -13,8 +13,8 @@ from typing import Any
 
 from eventstore import Attachment
 from orchestrator.domain import events as e
-from orchestrator.domain.deployment import Execution, Status, StepRecord
 from orchestrator.domain.errors import Interrupted, OutcomeUnknown, PopDeployError
+from orchestrator.domain.execution import Execution, Status, StepRecord
 from orchestrator.domain.plan import Step
 from orchestrator.domain.questions import STEP_OUTCOME
 from orchestrator.services.ports import Settled

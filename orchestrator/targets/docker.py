@@ -1,14 +1,15 @@
 """`docker`: build an image, push it, and run it as one container or in a compose project of the engine that the client talks to.
 
-This file has the plans and which function does and probes which kind of step; everything else has a module of its own:
+This file says which function does and probes which kind of step, and what is live; all else has a module of its own:
 
-    docker_config   the configuration             docker_run       the update of one container, and its crash windows
+    docker_config   the configuration             docker_images    build, push, and putting tags back
+    docker_plans    steps and their inputs        docker_run       the update of one container, and its crash windows
     docker_cli      argument lists, as data       docker_compose   the update of a compose project
     docker_engine   questions to the engine       docker_rollout   waiting, verification, diagnostics
     docker_slot     labels: what is ours          docker_checks    the dry run's questions
-    docker_images   build, push, restore          docker_errors    what the client's messages mean
+    docker_errors   what messages mean            docker_ports     published ports, and whether they are free
 
-What is live is known by labels and digests only. Start at `DockerTarget.plan`.
+What is live is known by labels and digests only. Start at `DockerTarget.plan`, then `docker_plans.forward`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from orchestrator.domain.errors import CanaryUnsupported, NothingToRollBack, UsageProblem
+from orchestrator.domain.errors import CanaryUnsupported
 from orchestrator.domain.excludes import Excludes
 from orchestrator.domain.plan import Mode, Plan, Release, Step
-from orchestrator.targets import docker_ignore
 from orchestrator.targets.base import (
     Answer,
     Check,
@@ -38,15 +38,15 @@ from orchestrator.targets.base import (
 )
 from orchestrator.targets.docker_checks import Preflight
 from orchestrator.targets.docker_compose import ComposeUpdate, service_containers
-from orchestrator.targets.docker_config import DockerCompose as DockerCompose
-from orchestrator.targets.docker_config import DockerConfig as DockerConfig
-from orchestrator.targets.docker_config import DockerRun as DockerRun
-from orchestrator.targets.docker_engine import Engine
+from orchestrator.targets.docker_config import DockerCompose, DockerConfig, DockerRun
+from orchestrator.targets.docker_engine import Engine, Presence
 from orchestrator.targets.docker_images import Images
-from orchestrator.targets.docker_plans import BUILD, COMPOSE, PUSH, RESTORE, RUN, WAIT, forward_steps, released, rollback_steps
+from orchestrator.targets.docker_plans import BUILD, COMPOSE, PUSH, RESTORE, RUN, WAIT, back, forward, released
 from orchestrator.targets.docker_rollout import Rollout
 from orchestrator.targets.docker_run import RunUpdate
 from orchestrator.targets.docker_slot import is_ours, refuse_foreign, release_of, slot_labels
+
+__all__ = ["DockerCompose", "DockerConfig", "DockerRun", "DockerTarget"]
 
 
 class DockerTarget:
@@ -69,7 +69,6 @@ class DockerTarget:
         images, rollout = Images(tools, self._engine), Rollout(tools, self._engine)
         run, compose = RunUpdate(tools, self._engine), ComposeUpdate(tools, self._engine)
         self._rollout = rollout
-        self._images = images
         self._appliers: dict[str, Callable[[Step, StepRun], StepOutcome]] = {
             BUILD: images.build,
             PUSH: images.push,
@@ -86,56 +85,26 @@ class DockerTarget:
         }
 
     def input_paths(self) -> tuple[Path, ...]:
-        """The build context with what rules it from outside or above, and the compose file."""
+        """The build context, the Dockerfile, which may lie outside, and the compose file."""
         project, config = self.tools.project_dir, self.config
-        context = project / config.build_context
-        paths = [context, project / config.dockerfile, context / ".dockerignore"]
+        paths = [project / config.build_context, project / config.dockerfile]
         if config.compose is not None:
             paths.append(project / config.compose.file)
         return tuple(paths)
 
     def input_excludes(self) -> Excludes:
-        """What Docker leaves out of the context, and git's own files: they change without the project changing."""
-        lines = docker_ignore.patterns(self.tools.project_dir / self.config.build_context)
-        return Excludes((".git", *docker_ignore.digest_excludes(lines)))
+        """Nothing of its own: what a ``.dockerignore`` leaves out is left out by the digest itself."""
+        return Excludes()
 
     def plan(self, request: Request) -> Plan:
         """Build, push, update, wait: those that are configured. A dry run has the plan of the live run."""
-        slot = self.tools.slot
         if request.mode is Mode.CANARY:
-            raise CanaryUnsupported(f"{slot}: a docker target runs one release at a time. Use --mode deploy, or type swarm or kubernetes")
-        try:
-            steps = forward_steps(self.config, request, adopt=self.adopt, timeout_s=self.timeout_s)
-        except ValueError as error:
-            raise UsageProblem(f"targets.{slot.target}.config.{error}") from error
-        build = steps[0].inputs
-        return Plan(
-            target=slot.target,
-            kind=self.kind,
-            environment=slot.environment,
-            version=request.version,
-            mode=Mode.DEPLOY,
-            steps=steps,
-            release=Release(
-                version=request.version,
-                commit_sha=request.commit_sha,
-                detail={"image": build["repository"], "image_ref": build["image"], "tags": build["tags"]},
-            ),
-            inputs=request.inputs,
-        )
+            raise CanaryUnsupported(f"{self.tools.slot}: a docker target runs one release at a time. Use --mode deploy.")
+        return forward(self.config, self.tools.slot, request, adopt=self.adopt, timeout_s=self.timeout_s)
 
     def rollback(self, failed: Plan, to: Release) -> Plan:
         """Back to *to* by its digest: the kept container when there is one, else a new one of the same image."""
-        return Plan(
-            target=failed.target,
-            kind=self.kind,
-            environment=failed.environment,
-            version=to.version,
-            mode=failed.mode,
-            steps=rollback_steps(self.tools.slot, failed, to, adopt=self.adopt, timeout_s=self.timeout_s),
-            release=to,
-            inputs={"leaves": failed.digest},
-        )
+        return back(failed, to, adopt=self.adopt, timeout_s=self.timeout_s)
 
     def release(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:
         return released(plan, deployment_id, outcomes)
@@ -146,10 +115,10 @@ class DockerTarget:
         if self.config.compose is not None:
             found += [one for one in service_containers(self._engine, _mapping(self.config.compose)) if one not in found]
         refuse_foreign(found, self.tools.slot, adopt=self.adopt)
-        running = [container for container in found if container.running]
-        in_place = [container for container in running if container.name == self._name()]
+        running = [container for container in found if container.running and is_ours(container, self.tools.slot)]
         # While a new one is put in its place, the old one serves under another name.
-        serving = in_place or [one for one in running if is_ours(one, self.tools.slot)] or running
+        in_place = [container for container in running if container.name == self._name()]
+        serving = in_place or running
         return release_of(serving[0]) if serving else None
 
     def preflight(self, plan: Plan) -> Iterable[Check]:
@@ -189,10 +158,10 @@ class DockerTarget:
             name = f"registry {tag}"
             if answer.problem:
                 yield Check(name, CheckStatus.FAIL, answer.problem)
-            elif answer.there:
+            elif answer.presence is Presence.THERE:
                 yield Check(name, CheckStatus.PASS, f"{repository}:{tag} is {digest}")
             else:
-                yield Check(name, CheckStatus.FAIL, f"{repository}:{tag} is not {digest}: somebody has pushed something else, or removed it")
+                yield Check(name, CheckStatus.FAIL, f"{repository}:{tag} is not {digest}: it was pushed again since, or removed")
 
     def _name(self) -> str | None:
         return self.config.run.name if self.config.run is not None else None

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.domain.dockerignore import DockerIgnore
 from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.plan import Plan, Step
 from orchestrator.domain.settings import Value
 from orchestrator.targets import docker_cli as cli
-from orchestrator.targets import docker_ignore
 from orchestrator.targets.base import Check, CheckStatus, SecretMissing, Tools
 from orchestrator.targets.docker_config import from_json, secret_refs
 from orchestrator.targets.docker_engine import Engine, Presence
@@ -46,8 +46,7 @@ class Preflight:
         """One after another, as they are answered."""
         by_kind = {step.kind: step.inputs for step in plan.steps}
         build, push = by_kind.get("docker.build"), by_kind.get("docker.push")
-        spec: Mapping[str, Any] = next((step.inputs["spec"] for step in plan.steps if "spec" in step.inputs), {})
-        run, compose = spec.get("run"), spec.get("compose")
+        run, compose = plan.release.detail.get("run"), plan.release.detail.get("compose")
         yield self._check("engine", self._engine_answers, needs_engine=False)
         if build:
             yield self._check("build files", lambda: self._build_files(build), needs_engine=False)
@@ -73,7 +72,7 @@ class Preflight:
         began = self._tools.clock.monotonic()
         try:
             status, message = ask()
-        except PopDeployError as error:
+        except (PopDeployError, OSError) as error:
             status, message = FAIL, str(error)
         return Check(name, status, message, round((self._tools.clock.monotonic() - began) * 1000))
 
@@ -94,15 +93,23 @@ class Preflight:
             inside = Path(build["context"]) / build["dockerfile"]
             meant = f"; {inside} exists, write that" if (self._tools.project_dir / inside).is_file() else ""
             return FAIL, f"dockerfile: there is no file {build['dockerfile']} in the project{meant}"
-        data = self._tools.data_dir
-        if data is not None and data.resolve().is_relative_to(context.resolve()):
-            relative = data.resolve().relative_to(context.resolve()).as_posix()
-            if not docker_ignore.keeps_out(docker_ignore.patterns(context), context, relative):
-                return WARN, (
-                    f"{relative} is part of the build context: a COPY of everything takes our records along and is never cached. "
-                    f"Add {relative} to .dockerignore"
-                )
+        try:
+            rules = _ignore_rules(context, dockerfile)
+        except ValueError as error:
+            return FAIL, f".dockerignore: {error}"
+        ours = self._our_data_in(context)
+        if ours is not None and not all(each.skips(ours) for each in rules):
+            return WARN, (
+                f"{ours} is part of the build context: a COPY of everything takes our records along and is never cached. "
+                f"Add {ours} to .dockerignore"
+            )
         return PASS, f"{build['dockerfile']} and the build context {build['context']} are there"
+
+    def _our_data_in(self, context: Path) -> str | None:
+        """Our data directory as the context names it, if it lies there."""
+        data, top = self._tools.data_dir, context.resolve()
+        inside = data is not None and data.resolve().is_relative_to(top)
+        return data.resolve().relative_to(top).as_posix() if data is not None and inside else None
 
     def _platforms(self, build: Mapping[str, Any]) -> Answer:
         foreign = [platform for platform in build["platforms"] if not platform.startswith(self._platform)]
@@ -188,6 +195,12 @@ class Preflight:
         return PASS, f"{compose['file']} is valid and has the service {compose['service']}"
 
 
+def _ignore_rules(context: Path, dockerfile: Path) -> list[DockerIgnore]:
+    """Of the context and of the Dockerfile itself, which only one of the two builders obeys; one rule-less set for neither."""
+    files = [file for file in (context / ".dockerignore", Path(f"{dockerfile}.dockerignore")) if file.is_file()]
+    return [DockerIgnore.parse(file.read_text(encoding="utf-8", errors="replace")) for file in files] or [DockerIgnore()]
+
+
 def _secrets(plan: Plan) -> list[tuple[str, Value]]:
     """Every secret that the plan's steps will need, with the name of its variable."""
     variables = [pair for step in plan.steps for values in _variables(step) for pair in from_json(values).items()]
@@ -196,7 +209,7 @@ def _secrets(plan: Plan) -> list[tuple[str, Value]]:
 
 def _variables(step: Step) -> Iterator[Mapping[str, object]]:
     yield step.inputs.get("build_args") or {}
-    yield ((step.inputs.get("spec") or {}).get("run") or {}).get("env") or {}
+    yield ((step.inputs.get("release") or {}).get("detail", {}).get("run") or {}).get("env") or {}
 
 
 def has_login(registry: str) -> bool | None:

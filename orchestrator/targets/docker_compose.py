@@ -33,7 +33,7 @@ class ComposeUpdate:
     def probe(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
         """DONE when every container of the service is the wanted one and was started."""
         wanted = Wanted.of(self._tools.slot, step, deployment_id, outcomes)
-        compose = wanted.spec["compose"]
+        compose = wanted.detail["compose"]
         found = service_containers(self._engine, compose)
         done = [container for container in found if wanted.made(container) and container.started]
         service = f"service {compose['service']} of {compose['project']}"
@@ -47,7 +47,8 @@ class ComposeUpdate:
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
         wanted = Wanted.of(self._tools.slot, step, run.deployment_id, run.outcomes)
-        compose = wanted.spec["compose"]
+        wanted.require_image()
+        compose = wanted.detail["compose"]
         found = service_containers(self._engine, compose)
         refuse_foreign(found, self._tools.slot, adopt=step.inputs["adopt"])
         self._require_image(wanted, run)
@@ -85,10 +86,10 @@ def _write_override(wanted: Wanted, directory: Path) -> Path:
     labels = {key: value.replace("$", "$$") for key, value in wanted.labels.items()}
     service = {"image": wanted.reference, "pull_policy": "never" if wanted.local else "missing", "labels": labels}
     path = directory / "compose.override.json"
-    path.write_text(json.dumps({"services": {wanted.spec["compose"]["service"]: service}}), encoding="utf-8")
+    path.write_text(json.dumps({"services": {wanted.detail["compose"]["service"]: service}}), encoding="utf-8")
     return path
 
 
 def _data(wanted: Wanted) -> dict[str, Any]:
-    compose = wanted.spec["compose"]
+    compose = wanted.detail["compose"]
     return {"project": compose["project"], "service": compose["service"], "reference": wanted.reference}

@@ -46,7 +46,7 @@ class Images:
     def push(self, step: Step, run: StepRun) -> StepOutcome:
         """Push every tag that the registry does not have yet; the outcome pins the digest."""
         inputs, ids = step.inputs, run.outcomes["build"]["ids"]
-        done = self.probe_push(step, run.outcomes) if run.attempt > 1 else None
+        done = self.probe_push(step, run.deployment_id, run.outcomes) if run.attempt > 1 else None
         if done is not None and done.answer is Answer.DONE:
             return StepOutcome(done.detail, done.data)
         if len(ids) > 1:
@@ -55,9 +55,11 @@ class Images:
             data = {"digest": self._push_tags(inputs, next(iter(ids.values())), run)}
         return StepOutcome(f"pushed {inputs['image']} as {data['digest']}", self._pushed(inputs, data))
 
-    def probe_push(self, step: Step, outcomes: Outcomes) -> Observation:
+    def probe_push(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
         """Asks the engine what it pushed, and the registry whether every tag is that."""
-        inputs, ids = step.inputs, outcomes["build"]["ids"]
+        inputs, ids = step.inputs, outcomes.get("build", {}).get("ids", {})
+        if not ids:
+            return Observation(Answer.NOT_DONE, "no image was built")
         if len(ids) > 1:
             return Observation(Answer.NOT_DONE, "a manifest list is pushed again to learn its digest; that changes nothing")
         digest = self._known_digest(inputs["repository"], next(iter(ids.values())))
@@ -88,7 +90,7 @@ class Images:
             )
         return self._restored(inputs)
 
-    def probe_restore(self, step: Step) -> Observation:
+    def probe_restore(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
         inputs = step.inputs
         for tag, answer in self._engine.tag_answers(inputs["repository"], inputs["tags"], inputs["digest"]).items():
             if answer.problem:
@@ -102,7 +104,7 @@ class Images:
 
     def _build(self, inputs: Mapping[str, Any], platform: str, platforms: Sequence[str], run: StepRun) -> str:
         several, id_file = len(platforms) > 1, run.attempt_dir / f"image-id-{_slug(platform)}"
-        tags = [member_tag(inputs["tag"], platform)] if several else inputs["tags"]
+        tags = [member_tag(_version_tag(inputs), platform)] if several else inputs["tags"]
         build_args = from_json(inputs["build_args"])
         argv = cli.build(
             context=inputs["context"],
@@ -165,7 +167,7 @@ class Images:
     def _push_list(self, inputs: Mapping[str, Any], ids: Mapping[str, str], run: StepRun) -> dict[str, Any]:
         members = {}
         for platform, image_id in ids.items():
-            single = {**inputs, "tags": [member_tag(inputs["tag"], platform)]}
+            single = {**inputs, "tags": [member_tag(_version_tag(inputs), platform)]}
             members[platform] = self._push_tags(single, image_id, run)
         return {"digest": self._publish_list(inputs, members, run), "members": members}
 
@@ -215,6 +217,10 @@ class Images:
 def member_tag(tag: str, platform: str) -> str:
     """The tag of one platform's image in a manifest list."""
     return f"{tag}-{_slug(platform)}"
+
+
+def _version_tag(inputs: Mapping[str, Any]) -> str:
+    return str(inputs["image"].rpartition(":")[2])
 
 
 def _slug(platform: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import re
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -88,6 +87,8 @@ def first_taken(ports: Iterable[HostPort]) -> tuple[HostPort, str] | None:
 
 
 def _taken(port: HostPort) -> str | None:
+    import socket  # a configuration is read by every command, a port asked for by few
+
     family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
     if port.protocol == "sctp":
         return None

@@ -105,7 +105,7 @@ class Rollout:
                 return f"waiting for the health check of {container.name}"
             if container.status != "running":
                 return f"{container.name} is {container.status}"
-        stable_s = next(iter(wanted.spec.values()))["stable_s"]
+        stable_s = (wanted.detail.get("run") or wanted.detail["compose"])["stable_s"]
         if any(container.health is None for container in found) and elapsed_s < stable_s:
             return f"waiting {stable_s:g} s whether it stays up"
         return ""
@@ -127,11 +127,11 @@ class Rollout:
 
     def _containers(self, wanted: Wanted) -> list[Container]:
         """Those that the deployment made and that are not on their way out."""
-        return [one for one in self._engine.containers(wanted.labels) if wanted.made(one) and one.status != "removing"]
+        return [one for one in self._engine.containers(wanted.key) if wanted.made(one) and one.status != "removing"]
 
     def _place(self, wanted: Wanted) -> list[Container]:
         """Whatever stands where the release should: the service's containers, or the slot's."""
-        compose = wanted.spec.get("compose")
+        compose = wanted.detail.get("compose")
         return service_containers(self._engine, compose) if compose else self._engine.containers(slot_labels(self._slot))
 
     def _with_logs(self, message: str, found: Iterable[Container]) -> str:

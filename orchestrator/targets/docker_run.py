@@ -61,7 +61,7 @@ class RunUpdate:
     def probe(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
         """DONE when the wanted container has its name and was started, and nothing is left to tidy up."""
         wanted = Wanted.of(self._tools.slot, step, deployment_id, outcomes)
-        scene, name = self._look(wanted), wanted.spec["run"]["name"]
+        scene, name = self._look(wanted), wanted.detail["run"]["name"]
         if scene.wanted is None:
             return Observation(Answer.NOT_DONE, f"no container of {wanted.deployment_id} exists")
         if scene.wanted.name != name or not scene.wanted.started:
@@ -74,7 +74,8 @@ class RunUpdate:
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
         wanted = Wanted.of(self._tools.slot, step, run.deployment_id, run.outcomes)
-        scene, name = self._look(wanted), wanted.spec["run"]["name"]
+        wanted.require_image()
+        scene, name = self._look(wanted), wanted.detail["run"]["name"]
         refuse_foreign(scene.others, self._tools.slot, adopt=step.inputs["adopt"])
         self._require_ports(wanted, scene)
         change = Change(self._tools, run, wanted, scene, step)
@@ -85,14 +86,14 @@ class RunUpdate:
         return StepOutcome(f"container {name} runs {wanted.reference}", _data(wanted))
 
     def _look(self, wanted: Wanted) -> Scene:
-        found = self._engine.containers(slot_labels(self._tools.slot), named=wanted.spec["run"]["name"])
+        found = self._engine.containers(slot_labels(self._tools.slot), named=wanted.detail["run"]["name"])
         mine = next((container for container in found if wanted.made(container)), None)
         return Scene(mine, tuple(container for container in found if container is not mine))
 
     def _require_ports(self, wanted: Wanted, scene: Scene) -> None:
         """A port that somebody else holds is found out while the old container still serves."""
         holders = [*scene.serving, *([scene.wanted] if scene.wanted else [])]
-        taken = taken_port(self._engine, wanted.spec["run"]["ports"], holders) if scene.serving else None
+        taken = taken_port(self._engine, wanted.detail["run"]["ports"], holders) if scene.serving else None
         if taken is not None:
             raise StepError(f"{taken}. Nothing was changed.", effect=False)
 
@@ -103,7 +104,7 @@ class Change:
     def __init__(self, tools: Tools, run: StepRun, wanted: Wanted, scene: Scene, step: Step) -> None:
         self._project_dir, self._slot = tools.project_dir, tools.slot
         self._run, self._wanted, self._scene = run, wanted, scene
-        self._name = wanted.spec["run"]["name"]
+        self._name = wanted.detail["run"]["name"]
         self._keep, self._replaces = set(step.inputs["keep"]), step.inputs["replaces"]
         self._forward = step.inputs["release"]["deployment_id"] is None
         self._stopped: set[str] = set()
@@ -159,7 +160,7 @@ class Change:
             self._command(cli.set_restart(container.id, "no"), f"hold-{container.short_id}")
 
     def _start(self) -> None:
-        made_before, policy = self._scene.wanted, self._wanted.spec["run"]["restart"]
+        made_before, policy = self._scene.wanted, self._wanted.detail["run"]["restart"]
         if made_before is None:
             self._command(cli.start(self._name), "start")
             return
@@ -196,7 +197,7 @@ class Change:
 
 def new_container(wanted: Wanted, verb: Sequence[str], project_dir: Path) -> tuple[cli.Argv, dict[str, Any]]:
     """The command that makes the wanted container, and the secrets that its environment must have."""
-    spec = wanted.spec["run"]
+    spec = wanted.detail["run"]
     env = from_json(spec["env"])
     argv = cli.start_new(
         verb,
@@ -251,7 +252,7 @@ def _extended(error: StepError, sentence: str, *, effect: bool) -> StepError:
 
 
 def _data(wanted: Wanted) -> dict[str, Any]:
-    return {"container": wanted.spec["run"]["name"], "reference": wanted.reference}
+    return {"container": wanted.detail["run"]["name"], "reference": wanted.reference}
 
 
 def _absolute(volume: str, project_dir: Path) -> str:

@@ -6,18 +6,18 @@ believed: not a name, not a tag, not an event. Start at `Wanted`.
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.domain.plan import Release, Slot, Step, canonical_json
-from orchestrator.targets.base import ForeignResource, Outcomes
+from orchestrator.targets.base import ForeignResource, Outcomes, StepError
 from orchestrator.targets.docker_engine import Container
 
 PREFIX = "pop-deploy."
 DEPLOYMENT = f"{PREFIX}deployment"
-_VERSION, _COMMIT, _IMAGE, _DIGEST, _SPEC = (f"{PREFIX}{name}" for name in ("version", "commit", "image", "digest", "spec"))
+_VERSION, _COMMIT, _DIGEST, _DETAIL = (f"{PREFIX}{name}" for name in ("version", "commit", "digest", "detail"))
 
 
 def slot_labels(slot: Slot) -> dict[str, str]:
@@ -30,36 +30,45 @@ class Wanted:
     """What a step is to bring about: this release, in containers that look like this.
 
     Attributes:
-        repository: Image name with the registry, without a tag.
-        digest: Of the pushed manifest; the image's ID when *local*.
-        local: The image is in this engine only, never pushed.
-        spec: ``{"run": ...}`` or ``{"compose": ...}`` as in `Release.detail`.
+        detail: `Release.detail`: ``image`` (without a tag), ``digest`` (of the pushed manifest; the image's ID when ``local``),
+            and ``run`` or ``compose``. Secrets are references in it, never values.
     """
 
     slot: Slot
     deployment_id: str
     version: str
     commit_sha: str | None
-    repository: str
-    digest: str
-    local: bool
-    spec: Mapping[str, Any]
+    detail: Mapping[str, Any]
+
+    @property
+    def local(self) -> bool:
+        """The image is in this engine only, never pushed."""
+        return bool(self.detail["local"])
 
     @property
     def reference(self) -> str:
         """What to create a container from: never a tag, which may have moved meanwhile."""
-        return self.digest if self.local else f"{self.repository}@{self.digest}"
+        digest = str(self.detail["digest"])
+        return digest if self.local else f"{self.detail['image']}@{digest}"
 
     @property
     def labels(self) -> dict[str, str]:
-        return slot_labels(self.slot) | {
-            DEPLOYMENT: self.deployment_id,
+        return self.key | {
             _VERSION: self.version,
             _COMMIT: self.commit_sha or "",
-            _IMAGE: self.repository,
-            _DIGEST: self.digest,
-            _SPEC: hashlib.sha256(canonical_json(self.spec)).hexdigest()[:16],
+            _DIGEST: self.detail["digest"],
+            _DETAIL: canonical_json(self.detail).decode(),
         }
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The labels to look for it by."""
+        return slot_labels(self.slot) | {DEPLOYMENT: self.deployment_id}
+
+    def require_image(self) -> None:
+        """Refuse to make anything before an earlier step has found out of what."""
+        if not self.detail["digest"]:
+            raise StepError(f"{self.deployment_id} has no image yet: its build or push is not on record.", effect=False)
 
     def made(self, container: Container) -> bool:
         """True when *container* was made by this deployment, of this image, as configured then."""
@@ -68,35 +77,37 @@ class Wanted:
     @classmethod
     def of(cls, slot: Slot, step: Step, deployment_id: str, outcomes: Outcomes) -> Wanted:
         """From the inputs of an update or wait step and what the steps before it found out."""
-        release, image = step.inputs["release"], step.inputs["image"]
+        release = Release.from_json(step.inputs["release"])
         return cls(
             slot=slot,
             # A rollback restores what another deployment made.
-            deployment_id=release["deployment_id"] or deployment_id,
-            version=release["version"],
-            commit_sha=release["commit_sha"],
-            repository=image["repository"],
-            digest=image["digest"] or pinned_digest(outcomes),
-            local=image["local"],
-            spec=step.inputs["spec"],
+            deployment_id=release.deployment_id or deployment_id,
+            version=release.version,
+            commit_sha=release.commit_sha,
+            detail=release.detail if "digest" in release.detail else {**release.detail, **pinned(outcomes)},
         )
 
 
-def pinned_digest(outcomes: Outcomes) -> str:
-    """The digest that push found out; without a push, the ID that build found out."""
-    return str(outcomes["push" if "push" in outcomes else "build"]["digest"])
+def pinned(outcomes: Outcomes) -> dict[str, Any]:
+    """What the steps of a deployment found out about its image: the digest that was pushed, or the ID of a local image.
+
+    The digest is "" while nobody knows it: no container was ever made of that.
+    """
+    found = outcomes.get("push") or outcomes.get("build") or {}
+    members = {"members": dict(found["members"])} if "members" in found else {}
+    return {"digest": found.get("digest", ""), **members}
 
 
 def release_of(container: Container) -> Release:
     """The release that *container* says it runs."""
-    label = container.labels.get
-    repository, digest = label(_IMAGE) or container.image.partition("@")[0], label(_DIGEST) or container.image
+    label = container.labels
+    detail = json.loads(label[_DETAIL])
     return Release(
-        version=label(_VERSION) or "unknown",
-        commit_sha=label(_COMMIT) or None,
-        deployment_id=label(DEPLOYMENT) or None,
-        artifacts={repository: digest},
-        detail={"image": repository, "digest": digest},
+        version=label[_VERSION],
+        commit_sha=label[_COMMIT] or None,
+        deployment_id=label[DEPLOYMENT],
+        artifacts={detail["image"]: detail["digest"]},
+        detail=detail,
     )
 
 

@@ -145,7 +145,7 @@ class EventStoreContract(EventReaderContract):
         raise NotImplementedError
 
     @pytest.fixture
-    def writer(self, make: MakeStore) -> EventStore:  # type: ignore[override]
+    def writer(self, make: MakeStore) -> EventStore:
         return make(projections=[Steps()], now=noon)
 
     @pytest.fixture
@@ -297,6 +297,12 @@ class EventStoreContract(EventReaderContract):
 
         assert store.head().position == 606
         assert verify(store.read_all()) == store.head()
+
+    def test_refuses_to_append_when_it_is_closed(self, store: EventStore) -> None:
+        store.close()
+
+        with pytest.raises(StoreUnavailable):
+            store.append("a", [event()], expected_version=NO_STREAM)
 
     # read models
 

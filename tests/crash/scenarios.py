@@ -79,8 +79,9 @@ class Scenario:
 
     def outcome(self, world: World) -> object:
         """Everything that must be equal after a kill and a resume."""
+        deployments = world.deployments()[: self.before + 1]
         return {
-            "states": [(d.requested.version, str(d.state), bool(d.effect)) for d in world.deployments() if not d.dry_run][: self.before + 1],
+            "states": [(found.requested.version, str(found.state), bool(found.effect)) for found in deployments],
             "history": world.history(),
             "live": self.live(world),
             "effects": self.effects(world),
@@ -106,7 +107,10 @@ class Local(Scenario):
                 "keep": 2,
                 "drain_s": 2,
             },
-            "hooks": {"before_deploy": [[sys.executable, "hook.py", "before"]], "on_failure": [[sys.executable, "hook.py", "failed"]]},
+            "hooks": {
+                "before_deploy": [[sys.executable, "hook.py", "before"]],
+                "on_failure": [[sys.executable, "hook.py", "failed"]],
+            },
             "health_check": {"url": f"http://127.0.0.1:{port}/health", "expect_body": "ok", "interval_s": 0.05, "timeout_s": 3},
         }
         return {"version": "1.0", "project_name": "shop", "targets": {"local": local}, "history": []}
@@ -143,9 +147,12 @@ def write_programs(world: World, port: int) -> None:
     note = f"def note(line):\n    with open({log}, 'a') as log:\n        log.write(line + '\\n')\n"
     version = "import json, pathlib\nversion = json.loads(pathlib.Path('package.json').read_text())['version']\n"
     (project / "build.py").write_text(
-        f"{note}{version}import time\ntime.sleep(0.25)\npathlib.Path('public/version').write_text(version)\nnote('build ' + version)\n"
+        f"{note}{version}import time\ntime.sleep(0.25)\n"
+        "pathlib.Path('public/version').write_text(version)\nnote('build ' + version)\n"
     )
-    (project / "hook.py").write_text(f"{note}{version}import sys, time\ntime.sleep(0.2)\nnote('hook ' + sys.argv[1] + ' ' + version)\n")
+    (project / "hook.py").write_text(
+        f"{note}{version}import sys, time\ntime.sleep(0.2)\nnote('hook ' + sys.argv[1] + ' ' + version)\n"
+    )
     (project / "public" / "serve.py").write_text(
         f"{note}import http.server, pathlib\nversion = pathlib.Path('version').read_text()\nnote('start ' + version)\n"
         "class Handler(http.server.BaseHTTPRequestHandler):\n"
@@ -167,7 +174,11 @@ class Fake(Scenario):
     def document(self, world: World) -> dict[str, Any]:
         config = {
             "dir": str(world.root / "fake"),
-            "steps": [{"name": "one", "delay_s": 0.2}, {"name": "two", "child": True, "delay_s": 0.25}, {"name": "three", "live": True}],
+            "steps": [
+                {"name": "one", "delay_s": 0.2},
+                {"name": "two", "child": True, "delay_s": 0.25},
+                {"name": "three", "live": True},
+            ],
             "bad_versions": ["1.1.0broken"],
         }
         fake = {"type": "fake", "enabled": True, "primary": True, "auto_rollback": True, "config": config}
@@ -193,7 +204,8 @@ class Docker(Scenario):
 
     def document(self, world: World) -> dict[str, Any]:
         label = f"crash{uuid.uuid4().hex[:10]}"
-        world.notes["label"], port = label, free_port()
+        port = free_port()
+        world.notes.update(label=label, port=str(port))
         run = {"name": label, "ports": [f"127.0.0.1:{port}:8080"]}
         docker = {
             "enabled": True,
@@ -224,7 +236,7 @@ class Docker(Scenario):
         return sorted(listed.stdout.split("\n"))
 
     def live(self, world: World) -> object:
-        port = json.loads((world.data / "deploy.json").read_text())["targets"]["docker"]["config"]["run"]["ports"][0].split(":")[1]
+        port = world.notes["port"]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/version", timeout=5) as response:
             return response.read().decode().strip()
 

@@ -1,4 +1,4 @@
-"""Kill a real process before, after and a moment after every append; resume in a new one; the end is that of an undisturbed run.
+"""Kill a real process before, after and a moment after every append; resume in a new one; the end is an undisturbed run's.
 
 Each scenario is run once undisturbed to learn its appends, then once for every point. After the kill, `recover` does what a person
 would: `resume`, or, where nothing had begun yet, the same command again. Then the end state, deploy.json, what is live and the

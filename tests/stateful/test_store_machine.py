@@ -141,7 +141,7 @@ def _outcome(call: Callable[[EventStore], Any], store: EventStore) -> tuple[str,
 
 TestStores = Stores.TestCase
 TestStores.settings = settings(
-    max_examples=40,
+    max_examples=100,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from eventstore.errors import EventStoreError
-from orchestrator.bootstrap import NoStore, load_config, open_reader, open_workspace
+from orchestrator.bootstrap import NoStore, load_config, open_reader, open_workspace, project_facts
 from orchestrator.cli import driving, errors
 from orchestrator.cli.dropin.streams import Stop, emit, head, run
 from orchestrator.cli.options import Mode
@@ -82,10 +82,7 @@ def _refusal(action: str, message: str, **more: Any) -> dict[str, Any]:
 
 def _prepare(directory: str, config: ProjectConfig, slot: Slot, version: str | None) -> int:
     """What is known before a deployment. Reads only: nothing is recorded."""
-    from orchestrator.adapters.data_directory import data_directory
-    from orchestrator.adapters.project_files import ProjectTree
-
-    facts = ProjectTree(Path(directory).absolute(), data_directory(directory)).facts()
+    facts = project_facts(directory)
     last, reference = _before(directory, config, slot)
     emit(
         {

@@ -57,6 +57,26 @@ def test_reads_back_what_it_wrote(codec: Codec) -> None:
     assert codec.decode(recorded("StepSucceeded", 3, written.data)) == event
 
 
+def test_sorts_the_keys_at_every_depth() -> None:
+    @dataclass(frozen=True)
+    class Image:
+        tag: str
+        digest: str
+
+    @dataclass(frozen=True)
+    class Pushed:
+        images: list[Image]
+        by: dict[str, int]
+
+    codec = Codec()
+    codec.event("Pushed")(Pushed)
+
+    written = codec.encode(Pushed([Image("1.0", "0a")], {"z": 1, "a": 2}), {"z": {"y": 1, "x": 2}})
+
+    assert written.data == b'{"by":{"a":2,"z":1},"images":[{"digest":"0a","tag":"1.0"}]}'
+    assert written.metadata == b'{"z":{"x":2,"y":1}}'
+
+
 def test_takes_metadata_that_is_bytes_already(codec: Codec) -> None:
     assert codec.encode(StepSucceeded("push", 1, 1), b'{"actor":"ann"}').metadata == b'{"actor":"ann"}'
 

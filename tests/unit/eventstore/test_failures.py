@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
-from eventstore import NO_STREAM, Attachment, EventStore, EventStoreError, StoreUnavailable
+from eventstore import NO_STREAM, Attachment, EventStore, EventStoreError, StoreUnavailable, sql
 from eventstore.chain import verify
 from eventstore.reading import open_read_only
 from eventstore.sql import SqlEventStore
@@ -212,6 +213,23 @@ def test_names_a_directory_that_may_not_be_written(foreign: Path) -> None:
         SqlEventStore(f"sqlite:///{foreign.with_name('new.db')}")
 
     assert [item.name for item in foreign.parent.iterdir()] == ["events.db"]
+
+
+# a disk that cannot keep a log
+
+
+def test_refuses_a_disk_without_shared_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's VFS `unix-none` has none, like some network disks; the pragma then says so only in its answer."""
+
+    def engine(path: str, _: float) -> Engine:
+        return create_engine(
+            "sqlite://", creator=lambda: sqlite3.connect(f"file:{path}?vfs=unix-none", uri=True, isolation_level=None)
+        )
+
+    monkeypatch.setattr(sql, "_engine", engine)
+
+    with pytest.raises(StoreUnavailable, match=r"cannot hold a write-ahead log .* Use a local one"):
+        SqlEventStore(f"sqlite:///{path}")
 
 
 # damage

@@ -6,6 +6,7 @@ Each command says "ready" when it has loaded everything, and begins when it is t
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from eventstore import NO_STREAM, EventStoreError, Guard, WrongExpectedVersion, reading, sql, sqlite_file, upgrade
@@ -91,7 +92,14 @@ def times(url: str, number: str) -> None:
     store.close()
 
 
+COMMANDS: dict[str, Callable[..., None]] = {
+    "create": create,
+    "upgrade": upgrade_with,
+    "race": race,
+    "stop": stop_before_writing,
+    "endless": endless,
+    "times": times,
+}
+
 if __name__ == "__main__":
-    {"create": create, "upgrade": upgrade_with, "race": race, "stop": stop_before_writing, "endless": endless, "times": times}[
-        sys.argv[1]
-    ](*sys.argv[2:])
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

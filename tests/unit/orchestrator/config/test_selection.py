@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.config import (
+    ConfigError,
     UnknownEnvironment,
     UnknownTarget,
     default_target,
@@ -225,3 +227,14 @@ def test_the_digest_covers_the_entry_its_overrides_and_the_rules(changed: dict[s
 
 def test_the_digest_ignores_overrides_of_other_environments() -> None:
     assert digest(with_box(environments={"staging": {"timeout_s": 5}})) == digest(with_box())
+
+
+def test_checks_inputs_again_when_a_deployment_needs_them(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "public").mkdir(parents=True)
+    config = read(with_box({"source": "public"}), project_dir=project)
+    (project / "public").rmdir()
+    (project / "public").symlink_to(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"^deploy\.json: targets\.web\.config\.source: expected a path inside the project"):
+        resolve(config, "web", "default")

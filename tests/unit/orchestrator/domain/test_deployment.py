@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.domain import events as e
-from orchestrator.domain.deployment import Deployment, Execution, Phase, Status
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.execution import Execution, Phase, Status
 from orchestrator.domain.errors import IllegalTransition
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode, Release, Slot

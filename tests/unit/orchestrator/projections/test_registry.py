@@ -134,7 +134,9 @@ def _step(story: Story, choice: int) -> Any:
         name, attempt = running.step.name, running.attempt
         if choice % 5 == 0:
             return lambda: story.fail_step(name, phase, attempt)
-        return lambda: story.finish(name, phase, attempt, duration_ms=choice * 100, found=choice % 9 == 0)
+        # While somebody is asked whether it was done, only the target's own answer can end it.
+        found = whole.open_decision is not None or choice % 9 == 0
+        return lambda: story.finish(name, phase, attempt, duration_ms=choice * 100, found=found)
     upcoming = execution.next if execution else None
     if upcoming is None or upcoming.error is not None:
         return story.interrupt

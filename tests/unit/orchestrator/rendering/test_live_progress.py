@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pty
 import subprocess
@@ -12,12 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.projections.deployment_result import deployment_result
-from orchestrator.rendering import report, text
+from orchestrator.rendering import text
 from orchestrator.rendering.live import REFRESH_HZ, LiveProgress
-from orchestrator.rendering.progress import PlainProgress, Progress, SilentProgress, for_command
-from tests.unit.orchestrator.stories import Story, dry_runfrom tests.unit.orchestrator.rendering.watching import Gone, Terminal, deploy, plain
-
+from tests.unit.orchestrator.rendering.watching import Gone, Terminal, deploy, plain
 
 ROOT = Path(__file__).parents[4]
 

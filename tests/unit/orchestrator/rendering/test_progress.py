@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from orchestrator.projections.deployment_result import deployment_result
-from orchestrator.rendering import report, text
-from orchestrator.rendering.live import REFRESH_HZ, LiveProgress
-from orchestrator.rendering.progress import PlainProgress, Progress, SilentProgress, for_command
-from tests.unit.orchestrator.stories import Story, dry_runfrom tests.unit.orchestrator.rendering.watching import Gone, Terminal, deploy, plain
-
-
-ROOT = Path(__file__).parents[4]
-
+from orchestrator.rendering import report
+from orchestrator.rendering.live import LiveProgress
+from orchestrator.rendering.progress import PlainProgress, SilentProgress, for_command
+from tests.unit.orchestrator.rendering.watching import Gone, Terminal, deploy, plain
+from tests.unit.orchestrator.stories import Story, dry_run
 
 # --- plain --------------------------------------------------------------------
 
@@ -199,5 +192,3 @@ def test_only_a_terminal_gets_live_progress(
 
 def test_quiet_is_silent() -> None:
     assert type(for_command(as_json=False, quiet=True)) is SilentProgress
-
-

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from orchestrator.rendering.progress import PlainProgress, Progress
-
-ROOT = Path(__file__).parents[4]
 
 
 class Terminal(io.StringIO):
