@@ -38,7 +38,7 @@ def load(project_dir: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageProblem(f"{FILE}: cannot be read: {error}. {_OR_OPTION}") from error
+        raise UsageProblem(f"{FILE}: cannot be read: {error}. Correct it, then try again.") from error
 
 
 def name(document: dict[str, Any]) -> str | None:

@@ -55,9 +55,9 @@ def package_json(project_dir: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageProblem(f"package.json: cannot be read: {error}. Correct it, or name a version with --version") from error
+        raise UsageProblem(f"package.json: cannot be read: {error}. Correct it, then try again.") from error
     if not isinstance(document, dict):
-        raise UsageProblem("package.json: expected an object. Correct it, or name a version with --version")
+        raise UsageProblem("package.json: expected an object. Correct it, then try again.")
     return document
 
 
@@ -66,7 +66,9 @@ def _package_json(project_dir: Path) -> tuple[str, str] | None:
     if version is None or version == "":
         return None
     if not isinstance(version, str):
-        raise UsageProblem(f"package.json: version: expected a string, got {json.dumps(version)[:60]}")
+        raise UsageProblem(
+            f"package.json: version: expected a string, got {json.dumps(version)[:60]}. Correct it, then try again."
+        )
     return version.strip(), "package.json"
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from eventstore.errors import EventStoreError
 from orchestrator.cli import errors, prompts
 from orchestrator.cli.ui import Ui
-from orchestrator.domain.errors import DecisionOpen, PopDeployError
-from orchestrator.domain.lifecycle import State
+from orchestrator.domain.errors import DecisionOpen, Interrupted, PopDeployError
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
 from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_ROLLBACK, POST_DEPLOY, Question
+from orchestrator.projections.command_results import verify_result
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.outcome import ErrorResult
-from orchestrator.rendering import report
+from orchestrator.rendering import command_reports, report
 from orchestrator.services import rollback
 from orchestrator.services.decide import decide, open_question
 from orchestrator.services.deploy_history import publish_history
@@ -55,9 +56,17 @@ def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
         _advance_and_ask(workspace, journal, consent, ui)
     except (PopDeployError, EventStoreError) as problem:
         error = problem
+        _close_refused(workspace, journal, consent, problem)
     ui.progress.close()
     ui.warn(publish_history(workspace))
     return ended(workspace, journal, ui, error)
+
+
+def _close_refused(workspace: Workspace, journal: Journal, consent: Consent, error: Exception) -> None:
+    """What was begun by this command and refused before it did anything is not left behind as waiting."""
+    refused = isinstance(error, PopDeployError) and not isinstance(error, DecisionOpen | Interrupted)
+    if consent.begun_here and refused and journal.deployment.state in BEFORE_EXECUTION:
+        journal.record(journal.deployment.abort(by=workspace.actor, reason=f"refused: {error}"))
 
 
 def ended(workspace: Workspace, journal: Journal, ui: Ui, error: Exception | None = None) -> Ended:
@@ -87,6 +96,7 @@ def _answer(workspace: Workspace, journal: Journal, ui: Ui, reason: str) -> str:
     if journal.deployment.prepared is not None and journal.deployment.state is State.PREPARED:
         ui.show_plan(journal.deployment)
     answer = prompts.ask(question)
+    ui.progress.begun = False
     # While somebody thought, the world went on: the plan is made again before it runs.
     journal.planned_at = None
     return decide(workspace, journal, question.decision_id, answer, how="prompt", reason=reason)
@@ -145,7 +155,9 @@ def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent:
     answer = _ask_afterwards(workspace, journal, POST_DEPLOY, ui)
     if answer == "verify":
         settings, target = open_target(workspace, journal.deployment)
+        ui.watch(lambda: command_reports.verify_opening(verify_result(journal.deployment, checks=())) + "\nChecks:\n")
         healthy = verify_again(workspace, journal, settings, target)
+        ui.verified(verify_result(journal.deployment, options=ui.options))
         return done if healthy else _after_failure(workspace, journal, ended(workspace, journal, ui), consent, ui)
     return _go_back(workspace, journal, done, ui) if answer == "rollback" else done
 
@@ -173,7 +185,7 @@ def retry(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
         reason=consent.reason,
     )
     again = begin(workspace, wish)
-    done = drive(workspace, again, replace(consent, plan_digest=None), ui)
+    done = drive(workspace, again, replace(consent, plan_digest=None, begun_here=True), ui)
     ui.report(done)
     return afterwards(workspace, again, done, consent, ui)
 

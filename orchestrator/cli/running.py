@@ -44,8 +44,8 @@ class Given:
     def of(cls, options: Mapping[str, Any]) -> Given:
         return cls(**options)
 
-    def consent(self) -> Consent:
-        return Consent(yes=self.yes, how=self.how, reason=self.reason, plan_digest=self.plan_digest)
+    def consent(self, *, begun_here: bool) -> Consent:
+        return Consent(yes=self.yes, how=self.how, reason=self.reason, plan_digest=self.plan_digest, begun_here=begun_here)
 
     def wish(self, target: str | None) -> Wish:
         return Wish(
@@ -64,18 +64,18 @@ def execute(deployment_id: str | None, given: Given) -> int:
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
         ui.warn(publish_history(workspace))
         if deployment_id is not None:
-            return _one(workspace, _loaded(workspace, deployment_id, given), given.consent(), ui)
+            return _one(workspace, _loaded(workspace, deployment_id, given), given.consent(begun_here=False), ui)
         names = _names(workspace, given)
         if names is not None:
-            return _several(workspace, [given.wish(name) for name in names], given.consent(), ui)
+            return _several(workspace, [given.wish(name) for name in names], given.consent(begun_here=True), ui)
         journal = driving.begin(workspace, given.wish(given.targets[0] if given.targets else None))
-        return _one(workspace, journal, given.consent(), ui)
+        return _one(workspace, journal, given.consent(begun_here=True), ui)
 
 
 def prepare(given: Given) -> int:
     """Plan and stop."""
     ui = make_ui(given.directory, given.store, as_json=given.as_json)
-    consent = Consent(reason=given.reason, stop_when_prepared=True)
+    consent = Consent(reason=given.reason, stop_when_prepared=True, begun_here=True)
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
         ui.warn(publish_history(workspace))
         names = _names(workspace, given) or given.targets or (None,)
@@ -93,7 +93,7 @@ def resume(deployment_id: str | None, given: Given) -> int:
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
         journal = resuming.interrupted(workspace, deployment_id)
         resuming.free_claim(workspace, journal)
-        return _one(workspace, journal, given.consent(), ui)
+        return _one(workspace, journal, given.consent(begun_here=False), ui)
 
 
 def _loaded(workspace: Workspace, deployment_id: str, given: Given) -> Journal:

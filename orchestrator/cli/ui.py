@@ -6,7 +6,7 @@ Reports are made in `rendering/`; here is only decided which one goes where.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +39,7 @@ class Ui:
     interactive: bool
     progress: Progress
     options: tuple[str, ...]
+    plans_shown: set[str] = field(default_factory=set)
 
     def watch(self, opening: Callable[[], str]) -> None:
         """A new report begins; *opening* gives its head once there is something to show."""
@@ -61,7 +62,7 @@ class Ui:
         if done.code == errors.WAITING and done.result.decision is not None:
             return self._question(done.result.decision)
         self.answer(text=report.text(done.result, begun=self.progress.begun), data=done.result)
-        if done.error is not None:
+        if done.error is not None and self.as_json:
             click.echo(f"pop-deploy: {done.error}", err=True)
         return done.code
 
@@ -121,8 +122,11 @@ class Ui:
         )
 
     def show_plan(self, deployment: Deployment) -> None:
-        """The plan, before somebody is asked to confirm it."""
-        click.echo(command_reports.prepared(prepare_result(deployment, options=self.options)), nl=False)
+        """The plan, once, before somebody is asked to confirm it."""
+        digest = deployment.prepared.plan_digest if deployment.prepared else ""
+        if digest not in self.plans_shown:
+            self.plans_shown.add(digest)
+            click.echo(command_reports.prepared(replace(prepare_result(deployment), next=())), nl=False)
 
 
 def make_ui(directory: str, store: str | None, *, as_json: bool) -> Ui:

@@ -77,6 +77,8 @@ EDGES: tuple[tuple[Trigger, tuple[State, ...], State, str], ...] = (
 
 ENDED = frozenset({S.VERIFIED, S.ROLLED_BACK, S.ROLLBACK_FAILED, S.ABORTED, S.SIMULATED, S.FAILED})
 """States in which nothing is under way: the slot is free."""
+BEFORE_EXECUTION = frozenset({S.REQUESTED, S.PREPARED, S.CONFIRMED})
+"""States in which nothing was begun."""
 UNDER_WAY = frozenset({S.EXECUTING, S.PAUSED, S.DEPLOYED, S.ROLLING_BACK})
 """States in which an interrupted deployment is left behind; `resume` goes on from here."""
 

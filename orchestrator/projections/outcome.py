@@ -118,6 +118,8 @@ def _ended(deployment: Deployment) -> str:
         return f"FAILED at {deployment.failure.step}"
     if deployment.state is State.ROLLED_BACK and deployment.rollback is not None:
         return f"ROLLED BACK to {deployment.rollback.to.version}"
+    if deployment.state is State.ABORTED and deployment.refusals and not deployment.effect:
+        return "REFUSED"
     return deployment.state.upper().replace("_", " ")
 
 

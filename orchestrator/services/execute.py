@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import Interrupted, PlanStale, Refused
+from orchestrator.domain.errors import DecisionOpen, Interrupted, OutcomeUnknown, PlanStale, PopDeployError, Refused
 from orchestrator.domain.execution import StepRecord
-from orchestrator.domain.lifecycle import State
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.questions import CONFIRM_DEPLOY
 from orchestrator.projections import deployments
 from orchestrator.services.confirm import confirm
@@ -40,6 +40,7 @@ class Consent:
         plan_digest: ``--plan``: only this plan may run.
         interactive: Somebody can be asked: no defaults are taken.
         stop_when_prepared: `prepare`: plan and stop.
+        begun_here: The deployment was begun for this very command: if it is refused, it is closed.
     """
 
     yes: bool = False
@@ -48,6 +49,7 @@ class Consent:
     plan_digest: str | None = None
     interactive: bool = False
     stop_when_prepared: bool = False
+    begun_here: bool = False
 
 
 def advance(workspace: Workspace, journal: Journal, consent: Consent) -> None:
@@ -63,7 +65,9 @@ def advance(workspace: Workspace, journal: Journal, consent: Consent) -> None:
             if consent.stop_when_prepared and journal.deployment.state is not State.REQUESTED:
                 return
             go_on(workspace, journal, consent)
-    except Refused as refusal:
+    except (DecisionOpen, Interrupted, OutcomeUnknown):
+        raise
+    except PopDeployError as refusal:
         _note_refusal(journal, refusal)
         raise
 
@@ -221,10 +225,11 @@ def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagn
     journal.record(failed, *([back] if back else []))
 
 
-def _note_refusal(journal: Journal, refusal: Refused) -> None:
+def _note_refusal(journal: Journal, refusal: PopDeployError) -> None:
     """A refusal is part of the audit; it changes no state."""
-    if not journal.deployment.under_way:
-        journal.record(e.DeploymentRefused(rule=refusal.rule, message=str(refusal)))
+    if journal.deployment.state in BEFORE_EXECUTION:
+        rule = refusal.rule if isinstance(refusal, Refused) else type(refusal).__name__
+        journal.record(e.DeploymentRefused(rule=rule, message=str(refusal)))
 
 
 Next = Callable[[Workspace, Journal, Consent], None]

@@ -26,12 +26,13 @@ COMPOSE_VERSION: Argv = ("docker", "compose", "version", "--short")
 _IMAGE_FACTS = '{"Id":{{json .Id}},"RepoDigests":{{json .RepoDigests}},"Os":{{json .Os}},"Architecture":{{json .Architecture}}}'
 _CONTAINER_FACTS = (
     '{"Id":{{json .Id}},"Name":{{json .Name}},"Image":{{json .Config.Image}},"Labels":{{json .Config.Labels}},'
-    '"Status":{{json .State.Status}},"StartedAt":{{json .State.StartedAt}},"ExitCode":{{.State.ExitCode}},'
-    '"OOMKilled":{{.State.OOMKilled}},"Error":{{json .State.Error}},"RestartCount":{{.RestartCount}},'
-    '"Health":{{with .State.Health}}{{json .Status}}{{else}}null{{end}},'
+    '"Status":{{json .State.Status}},"StartedAt":{{json .State.StartedAt}},"ExitCode":{{json .State.ExitCode}},'
+    '"OOMKilled":{{json .State.OOMKilled}},"Error":{{json .State.Error}},"RestartCount":{{json .RestartCount}},'
+    # The client reads these from a map that has no Health at all without a HEALTHCHECK.
+    '"Health":{{with index .State "Health"}}{{json .Status}}{{else}}null{{end}},'
     '"RestartPolicy":{{json .HostConfig.RestartPolicy}},"PortBindings":{{json .HostConfig.PortBindings}}}'
 )
-_LAST_HEALTH_OUTPUT = "{{with .State.Health}}{{range .Log}}{{json .Output}}\n{{end}}{{end}}"
+_LAST_HEALTH_OUTPUT = '{{with index .State "Health"}}{{range .Log}}{{json .Output}}{{println}}{{end}}{{end}}'
 
 
 # Images

@@ -21,6 +21,7 @@ from orchestrator.targets.docker_errors import engine_is_down, explain
 from orchestrator.targets.docker_ports import HostPort
 
 _NEVER = "0001-01-01"
+_MISSING = re.compile(r"[Nn]o such (?:container|object|image)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,17 @@ class Engine:
             raise Unreachable(explain(argv, result.stderr))
         return result
 
+    def answer(self, argv: Sequence[str]) -> str:
+        """What the read-only *argv* prints of what exists; that something does not exist is an answer, too.
+
+        Raises:
+            Unreachable: It failed in any other way.
+        """
+        result = self.ask(argv)
+        if not result.ok and not all(_MISSING.search(line) for line in result.stderr.splitlines() if line.strip()):
+            raise Unreachable(explain(argv, result.stderr))
+        return result.stdout
+
     def server(self) -> Mapping[str, Any]:
         """The engine's half of ``docker version``: Version, Os, Arch and more."""
         result = self.ask(cli.VERSION)
@@ -135,7 +147,7 @@ class Engine:
 
     def containers(self, labels: Mapping[str, str], *, named: str | None = None) -> list[Container]:
         """All containers that have every one of *labels*, and the one called *named*, sorted by name."""
-        wanted = self.ask(cli.list_containers(labels)).stdout.split()
+        wanted = self.answer(cli.list_containers(labels)).split()
         wanted += [named] if named else []
         found = {container.id: container for container in self.inspect(wanted)}
         # Docker also takes a name for the beginning of an ID.
@@ -147,11 +159,11 @@ class Engine:
         wanted = tuple(names)
         if not wanted:
             return []
-        return [Container.from_facts(facts) for facts in _lines(self.ask(cli.inspect_containers(wanted)).stdout)]
+        return [Container.from_facts(facts) for facts in _lines(self.answer(cli.inspect_containers(wanted)))]
 
     def last_health_output(self, container: str) -> str:
         """What the last health check of *container* printed."""
-        printed = [json.loads(line) for line in self.ask(cli.health_output(container)).stdout.splitlines() if line.strip()]
+        printed = [json.loads(line) for line in self.answer(cli.health_output(container)).splitlines() if line.strip()]
         return str(printed[-1]).strip() if printed else ""
 
     def logs(self, container: str, lines: int) -> list[str]:
@@ -160,11 +172,11 @@ class Engine:
 
     def images(self, references: Iterable[str]) -> list[Mapping[str, Any]]:
         """Id, RepoDigests, Os and Architecture of those of *references* that are in the engine, in their order."""
-        return _lines(self.ask(cli.inspect_images(references)).stdout)
+        return _lines(self.answer(cli.inspect_images(references)))
 
     def is_local(self) -> bool:
         """True when the engine runs on this machine, so that its ports and discs are ours."""
-        return self.ask(cli.ENDPOINT).stdout.strip().startswith(("unix://", "npipe://"))
+        return self.answer(cli.ENDPOINT).strip().startswith(("unix://", "npipe://"))
 
     def data_root(self) -> str:
         """Where the engine keeps images and containers, on its own machine."""
@@ -213,7 +225,7 @@ class Engine:
         )
 
     def _info(self) -> Mapping[str, Any]:
-        return _object(self.ask(cli.INFO).stdout)
+        return _object(self.answer(cli.INFO))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -21,6 +21,8 @@ from orchestrator.targets.base import StepError
 from orchestrator.targets.local_place import DRAFT, PARTIAL, Place, Record, sync_directory
 
 BLOCK_BYTES = 1 << 20
+DEEPEST = 200
+"""Directories within directories: far beyond any real source, and well within what `shutil.rmtree` can remove again."""
 
 Tick = Callable[["Copied"], None]
 """Called often while copying: shows progress, raises when the step has to stop."""
@@ -121,6 +123,8 @@ def measure(source: Path, excludes: Excludes) -> Copied:
 
 def walk(root: Path, excludes: Excludes, below: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Everything in *root* that is not excluded, directories before their contents, in the order of names."""
+    if below.count("/") > DEEPEST:
+        raise OSError(errno.ENAMETOOLONG, f"nested deeper than {DEEPEST} directories", str(root / below))
     with os.scandir(root / below) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     for entry in ordered:

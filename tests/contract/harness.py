@@ -47,10 +47,10 @@ class Harness(ABC):
         self.project.mkdir()
         self.set_up()
 
-    def set_up(self) -> None:
+    def set_up(self) -> None:  # noqa: B027 - most kinds have nothing to do here
         """Whatever the project needs before the first plan; skips the test when a backend is missing."""
 
-    def tear_down(self) -> None:
+    def tear_down(self) -> None:  # noqa: B027
         """End and remove all that was deployed, whatever state a test has left it in."""
 
     @abstractmethod

@@ -14,7 +14,9 @@ from tests.contract.harness import Harness, unchanged
 FIRST, SECOND = "deploy-20260318-143022-aaaa", "deploy-20260318-150000-bbbb"
 
 
-def deployed(harness: Harness, version: str, deployment_id: str, reference: Release | None = None) -> tuple[Target, Plan, Release]:
+def deployed(
+    harness: Harness, version: str, deployment_id: str, reference: Release | None = None
+) -> tuple[Target, Plan, Release]:
     """A target with *version* deployed to it, the plan, and the release that it made."""
     harness.change_source(version)
     target = harness.target()

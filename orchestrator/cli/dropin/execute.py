@@ -122,7 +122,7 @@ def _execute(directory: str, slot: Slot, mode: PlanMode, version: str | None) ->
     ui = Ui(as_json=True, interactive=False, progress=SilentProgress(), options=())
     store = os.environ.get("POP_DEPLOY_STORE")
     wish = Wish(target=slot.target, environment=slot.environment, version=version, mode=mode)
-    consent = Consent(yes=mode.live, how="script", reason=f"called with --mode {mode}")
+    consent = Consent(yes=mode.live, how="script", reason=f"called with --mode {mode}", begun_here=True)
     try:
         with open_workspace(directory, store, actor=None, narrator=ui.progress) as workspace:
             publish_history(workspace)

@@ -19,7 +19,11 @@ SERVES = LocalConfig(path="/srv/shop", run=("serve", "8080"), env={"TOKEN": Secr
 REFERENCE = Release(
     version="1.0.0",
     deployment_id="deploy-20260318-143022-aaaa",
-    detail={"path": "/srv/shop", "directory": "1.0.0-deploy-20260318-143022-aaaa", "run": {"argv": ["old"], "env": {}, "drain_s": 1}},
+    detail={
+        "path": "/srv/shop",
+        "directory": "1.0.0-deploy-20260318-143022-aaaa",
+        "run": {"argv": ["old"], "env": {}, "drain_s": 1},
+    },
 )
 
 

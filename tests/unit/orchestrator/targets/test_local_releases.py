@@ -121,8 +121,16 @@ def test_refuses_a_link_that_would_lead_elsewhere_in_the_release(world: World) -
     assert measure(world.project, Excludes()).escaping == ["lib"]
 
 
+def test_refuses_a_source_that_is_nested_too_deeply_to_remove_again(world: World) -> None:
+    (world.project / "/".join(["d"] * 300)).mkdir(parents=True)
+
+    with pytest.raises(StepError, match="nested deeper than 200 directories"):
+        make(world)
+    assert not list(world.place().releases.iterdir())
+
+
 def test_refuses_to_release_nothing(world: World) -> None:
-    with pytest.raises(StepError, match="holds nothing to release. Check `source`, `exclude` and what `build` leaves there"):
+    with pytest.raises(StepError, match=r"holds nothing to release\. Check `source`, `exclude` and what `build` leaves there"):
         make(world, excludes=Excludes(("*",)))
     assert not list(world.place().releases.iterdir())
 
@@ -200,7 +208,7 @@ def test_says_that_the_disk_is_full_and_leaves_nothing_behind(world: World) -> N
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},  # noqa: PTH109
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
 
     message, left = done.stdout.splitlines()

@@ -24,6 +24,10 @@ RECORD = Record(
     name="1.0.0-a", version="1.0.0", commit_sha=None, deployment_id=ID, sequence=1, digest="sha256:1", files=1, bytes=1, run=None
 )
 TELLS = "import json, os, signal, sys\n"
+STUBBORN = (
+    "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({pipe!r}, 'w').close()\nwhile True: signal.pause()\n"
+)
+PARENT = "import subprocess\nchild = subprocess.Popen(['sleep', '60']{more})\nopen({pipe!r}, 'w').write(str(child.pid))\n"
 
 
 def release(world: World, name: str = "1.0.0-a", program: str = WAITS) -> str:
@@ -104,7 +108,9 @@ def test_gives_the_service_the_usual_signal_handling(world: World) -> None:
 
 def test_appends_the_output_of_each_start_to_a_private_log(world: World) -> None:
     pipe = gate(world, "done")
-    program = f"import sys\nprint('to stdout', flush=True)\nprint('to stderr', file=sys.stderr)\nopen({str(pipe)!r}, 'w').close()\n"
+    program = (
+        f"import sys\nprint('to stdout', flush=True)\nprint('to stderr', file=sys.stderr)\nopen({str(pipe)!r}, 'w').close()\n"
+    )
     name = release(world, program=program)
     first = start(world, name)
     pipe.read_text()
@@ -159,9 +165,9 @@ while True: signal.pause()
 
 
 def test_kills_a_service_that_does_not_end_in_its_time(world: World) -> None:
-    program = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({str(gate(world, 'up'))!r}, 'w').close()\nwhile True: signal.pause()\n"
-    old = start(world, release(world, "1.0.0-a", program))
-    (world.root / "up").read_text()
+    pipe = gate(world, "up")
+    old = start(world, release(world, "1.0.0-a", STUBBORN.format(pipe=str(pipe))))
+    pipe.read_text()
     began = time.monotonic()
 
     start(world, release(world, "1.1.0-b"), drain_s=0.3)
@@ -172,8 +178,7 @@ def test_kills_a_service_that_does_not_end_in_its_time(world: World) -> None:
 
 def test_ends_the_children_of_a_service(world: World) -> None:
     pipe = gate(world, "child")
-    program = f"import os, signal, subprocess\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(pipe)!r}, 'w').write(str(child.pid))\n{WAITS}"
-    start(world, release(world, "1.0.0-a", program))
+    start(world, release(world, "1.0.0-a", PARENT.format(pipe=str(pipe), more="") + WAITS))
     child = processes.of(int(pipe.read_text()))
 
     world.service.stop(1, str)
@@ -184,8 +189,7 @@ def test_ends_the_children_of_a_service(world: World) -> None:
 def test_ends_children_that_outlived_their_leader(world: World) -> None:
     """Else they keep the port that the next release needs, and answer its health check with the old version."""
     pipe = gate(world, "child")
-    program = f"import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nopen({str(pipe)!r}, 'w').write(str(child.pid))\n"
-    state = start(world, release(world, "1.0.0-a", program))
+    state = start(world, release(world, "1.0.0-a", PARENT.format(pipe=str(pipe), more="")))
     child = processes.of(int(pipe.read_text()))
     processes.wait_end(state.process, 5)
     left = leftovers(state)
@@ -198,8 +202,7 @@ def test_ends_children_that_outlived_their_leader(world: World) -> None:
 
 def test_leaves_processes_alone_that_have_no_mark_of_this_start(world: World) -> None:
     pipe = gate(world, "child")
-    program = f"import subprocess\nchild = subprocess.Popen(['env', '-i', 'sleep', '60'])\nopen({str(pipe)!r}, 'w').write(str(child.pid))\n"
-    state = start(world, release(world, "1.0.0-a", program))
+    state = start(world, release(world, "1.0.0-a", PARENT.format(pipe=str(pipe), more=", env={}")))
     child = processes.of(int(pipe.read_text()))
     processes.wait_end(state.process, 5)
 
@@ -274,7 +277,9 @@ def test_does_not_take_what_it_cannot_see_for_ended(world: World) -> None:
     elsewhere = replace(state, process=replace(state.process, pid_namespace="pid:[1]"))
     world.service._write(elsewhere)
 
-    with pytest.raises(StepError, match=r"was started in another container, and cannot be seen from here.*remove .*service\.json"):
+    with pytest.raises(
+        StepError, match=r"was started in another container, and cannot be seen from here.*remove .*service\.json"
+    ):
         start(world, release(world, "1.1.0-b"))
     assert processes.alive(state.process)
 
@@ -316,7 +321,9 @@ def test_starts_it_or_not_as_the_state_says_when_its_starter_is_killed(world: Wo
     name = release(world, program=f"open({str(pipe)!r}, 'w').close()\n{WAITS}")
 
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(world.place().root), when, *RUN], check=False, env={**os.environ, "PYTHONPATH": os.getcwd()}
+        [sys.executable, "-c", KILLED, str(world.place().root), when, *RUN],
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )
     world.remember()
 

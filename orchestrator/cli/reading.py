@@ -1,0 +1,81 @@
+"""Opening the store for a command that only reads, and what of its options decides how it is shown. Imports stay light."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.bootstrap import NoStore, open_reader
+from orchestrator.domain.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from eventstore import EventReader
+
+Paint = Callable[[str, str], str]
+"""(text, colour) to the text as it is written."""
+
+
+@contextmanager
+def maybe_opened(directory: str, store: str | None) -> Iterator[EventReader | None]:
+    """The store, or None while nothing was ever recorded."""
+    try:
+        reader = open_reader(directory, store)
+    except NoStore:
+        yield None
+        return
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+@contextmanager
+def opened(directory: str, store: str | None) -> Iterator[EventReader]:
+    """The store, for a command that names a deployment.
+
+    Raises:
+        UsageProblem: Nothing was ever recorded.
+    """
+    with maybe_opened(directory, store) as reader:
+        if reader is None:
+            raise UsageProblem("there is no deployment yet. Next: pop-deploy execute")
+        yield reader
+
+
+def answer(*, as_json: bool, text: Callable[[], str], data: Callable[[], Any]) -> None:
+    """Print *text* for people or *data* for programs; only the one that is wanted is made."""
+    if as_json:
+        import json
+
+        # ASCII only, so that every locale and every pipe can carry it.
+        click.echo(json.dumps(data(), indent=2))
+    else:
+        shown, encoding = text(), sys.stdout.encoding or "utf-8"
+        click.echo(shown.encode(encoding, "replace").decode(encoding), nl=False)
+
+
+def more_options(directory: str, store: str | None) -> tuple[str, ...]:
+    """What every command that is suggested needs besides, for example ``--dir shop``."""
+    return (*(("--dir", directory) if directory != "." else ()), *(("--store", store) if store else ()))
+
+
+def paint() -> Paint:
+    """Colours on a terminal that has them; elsewhere, and with NO_COLOR, the text as it is."""
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+        return lambda text, colour: click.style(text, fg=colour)
+    return lambda text, colour: text
+
+
+def width() -> int | None:
+    """Columns of the terminal; None elsewhere: nothing has to be cut there."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except OSError:
+        return None

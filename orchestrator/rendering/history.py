@@ -1,0 +1,100 @@
+"""Deployments as a list: one object for programs (`document`), one aligned table for people (`table`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.projections.deployments_table import DeploymentRow
+
+Paint = Callable[[str, str], str]
+
+COLOURS = {"success": "green", "failed": "red", "rolled_back": "yellow", "running": "cyan", "waiting": "yellow"}
+LONGEST_VERSION = 24
+LONGEST_NOTE = 160
+NONE_YET = "No deployments yet. Next: pop-deploy execute\n"
+NONE_FOUND = "No deployment fits. Dry runs and aborted ones: pop-deploy history --all-attempts\n"
+
+_HEAD = ("WHEN (UTC)", "TARGET", "VERSION", "STATE", "TOOK", "BY", "ID")
+
+
+def document(rows: Sequence[DeploymentRow]) -> dict[str, Any]:
+    """``{"deployments": [...]}``, newest first; a value that is not there is null."""
+    return {"deployments": [deployment(row) for row in rows]}
+
+
+def deployment(row: DeploymentRow) -> dict[str, Any]:
+    """One deployment with the names that all our JSON uses."""
+    fields = row._asdict()
+    error = {"step": fields.pop("error_step"), "message": fields.pop("error")}
+    del fields["position"]
+    return {"deployment_id": fields.pop("id"), **fields, "error": error if error["message"] is not None else None}
+
+
+def table(rows: Sequence[DeploymentRow], *, paint: Paint, width: int | None) -> str:
+    """Aligned columns, the note (an error, an open question) last.
+
+    Args:
+        width: Columns of the terminal: notes are cut to fit. None off a terminal.
+    """
+    cells = [_HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
+    room = max(20, width - sum(widths) - 2 * len(widths)) if width else LONGEST_NOTE
+    lines = [_line(_HEAD, widths, "", paint, "")]
+    for row, line in zip(rows, cells[1:], strict=True):
+        lines.append(_line(line, widths, COLOURS.get(row.status, ""), paint, shortened(_note(row), room)))
+    return "\n".join(lines) + "\n"
+
+
+def shortened(text: str, longest: int) -> str:
+    """*text* on one line, harmless on a terminal, cut with ``...`` where it is longer than *longest*."""
+    if not text.isprintable():
+        from orchestrator.rendering.text import one_line
+
+        text = one_line(text)
+    return text if len(text) <= longest else text[: longest - 3].rstrip() + "..."
+
+
+def when(time: str) -> str:
+    """``2026-03-18T14:30:22.000000+00:00`` as ``2026-03-18 14:30``."""
+    return f"{time[:10]} {time[11:16]}"
+
+
+def state_words(row: DeploymentRow) -> str:
+    """The state for people; a simulation says whether its checks passed."""
+    if row.state == "simulated":
+        return "simulated" if row.simulated_ok else "checks failed"
+    return row.state.replace("_", " ")
+
+
+def _cells(row: DeploymentRow) -> tuple[str, ...]:
+    took = row.duration_ms
+    if took is not None:
+        from orchestrator.rendering.text import duration
+    return (
+        when(row.requested_at),
+        shortened(f"{row.environment}/{row.target or '?'}", 2 * LONGEST_VERSION),
+        shortened(row.version, LONGEST_VERSION),
+        state_words(row),
+        duration(took / 1000) if took is not None else "-",
+        shortened(row.actor, LONGEST_VERSION),
+        row.id,
+    )
+
+
+def _note(row: DeploymentRow) -> str:
+    if row.decision_id is not None:
+        return f"waits for {row.decision_id}"
+    if row.state == "rolled_back":
+        return f"back to {row.rollback_to}"
+    if row.error is not None:
+        return f"{row.error_step}: {row.error}" if row.error_step else row.error
+    return "dry run" if row.dry_run and row.state != "simulated" else ""
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], colour: str, paint: Paint, note: str) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    if colour:
+        padded[3] = paint(padded[3], colour)
+    return "  ".join([*padded, note]).rstrip()
