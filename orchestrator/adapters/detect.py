@@ -114,12 +114,15 @@ def renewed_document(existing: Mapping[str, Any], fresh: Mapping[str, Any]) -> d
     Its name stays (the store knows the project by it), and so do environments, history, and keys that are not ours; of the
     targets those that were detected are written anew, the others stay. Exactly one is primary in the end.
     """
-    targets = {**existing.get("targets", {}), **fresh["targets"]}
-    chosen = [name for name, entry in fresh["targets"].items() if entry["primary"]]
-    others = {name: {**entry, "primary": False} if chosen and entry.get("primary") else entry for name, entry in targets.items()}
     kept = {key: existing[key] for key in _KEPT if key in existing}
-    document = {**existing, **fresh, **kept, "targets": {**others, **fresh["targets"]}}
-    return {**document, HISTORY: document.pop(HISTORY)}  # the part that grows comes last
+    document = {**existing, **fresh, **kept, "targets": {**_others(existing.get("targets")), **fresh["targets"]}}
+    history = document.pop(HISTORY)
+    return {**document, HISTORY: history}  # what grows comes last
+
+
+def _others(targets: Any) -> dict[str, Any]:
+    entries = targets.items() if isinstance(targets, dict) else ()
+    return {name: {**entry, "primary": False} if isinstance(entry, dict) else entry for name, entry in entries}
 
 
 def _local(

@@ -13,6 +13,7 @@ from typing import Any
 
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 TAGS = ["{{version}}", "latest"]
+UNPRIVILEGED = 1024
 
 _EXPOSE = re.compile(r"^\s*EXPOSE\s+(.+)$", re.IGNORECASE)
 _PORT = re.compile(r"(\d{1,5})(/(?:tcp|udp))?")
@@ -33,7 +34,7 @@ def docker(project_dir: Path, project: str) -> tuple[str, dict[str, Any], str] |
     """The kind, its entry, and what was seen; None without a Dockerfile and without a service that is built.
 
     Without a registry the image stays on this machine, so the entry says how to run it: as a service of the compose file, or as
-    a container that publishes the ports of the Dockerfile to this machine alone. Each environment has a name and ports of its own.
+    a container that publishes the ports of the Dockerfile to this machine alone. Each environment has names and ports of its own.
     """
     compose = next((name for name in COMPOSE_FILES if (project_dir / name).is_file()), None)
     built = built_service(_text(project_dir / compose)) if compose else None
@@ -69,19 +70,23 @@ def exposed_ports(dockerfile: str) -> list[tuple[int, str]]:
 
 
 def published(ports: list[tuple[int, str]], offset: int) -> list[str]:
-    """Loopback ports that need no privilege: 8080 for 8080, 8080 for 80, each moved by *offset* where there is room."""
-    return [f"127.0.0.1:{_host_port(port, offset)}:{port}{protocol}" for port, protocol in ports]
+    """Loopback ports that need no privilege: 8080 for 8080, 8080 or the next free one for 80; all moved by *offset*."""
+    taken = {port for port, _ in ports if port >= UNPRIVILEGED}
+    specs = []
+    for port, protocol in ports:
+        host = port
+        if port < UNPRIVILEGED:
+            host = next(free for free in range(8000 + port, 65536) if free not in taken)
+            taken.add(host)
+        moved = host + offset if host + offset < 65536 else host - offset
+        specs.append(f"127.0.0.1:{moved}:{port}{protocol}")
+    return specs
 
 
 def built_service(compose: str) -> Built | None:
     """The first service with a ``build``; of several the one that is built from the directory of the file itself."""
     services = [built for name, lines in _services(compose) if (built := _built(name, lines))]
     return next((built for built in services if built.context in (".", "./")), services[0] if services else None)
-
-
-def _host_port(port: int, offset: int) -> int:
-    unprivileged = port if port >= 1024 else 8000 + port
-    return unprivileged + offset if unprivileged + offset < 65536 else unprivileged - offset
 
 
 def _services(compose: str) -> list[tuple[str, list[str]]]:

@@ -35,7 +35,7 @@ def npm(package: dict[str, Any] | None) -> Found | None:
 def pypi(document: dict[str, Any] | None) -> Found | None:
     """A project that has a name and does not say that it must not be uploaded."""
     name = pyproject.name(document or {})
-    classifiers = (document or {}).get("project", {}).get("classifiers", ()) if document else ()
+    classifiers = pyproject.table(document or {}, "project").get("classifiers") or ()
     if name is None or any(str(classifier).startswith("Private ::") for classifier in classifiers):
         return None
     return "pypi", _off({"package_name": name, "distributions": ["wheel", "sdist"]}), f"{pyproject.FILE} names a project"

@@ -160,7 +160,7 @@ def _renameat2() -> Callable[..., int] | None:
 
 def _swap(temporary: str, path: str, expected: bytes) -> bool:
     _renameat2()  # loading it takes milliseconds, which others need not wait
-    with HeldFile(path) as theirs, HeldFile(temporary, alone=True) as ours:
+    with HeldFile(temporary, alone=True) as ours, HeldFile(path, leases=ours.leased) as theirs:
         if theirs.has_writers or theirs.read() != expected:
             return False
         try:
@@ -173,7 +173,7 @@ def _swap(temporary: str, path: str, expected: bytes) -> bool:
                 return True
             put, wanted = _put_back(temporary, path, ours)
     with _unsettled(path):
-        _settle(temporary, path, put, wanted)
+        _settle(temporary, path, put, wanted, leases=ours.leased)
     return False
 
 
@@ -204,14 +204,14 @@ def _put_back(temporary: str, path: str, ours: HeldFile) -> tuple[Seen | None, S
     return None, edit
 
 
-def _settle(temporary: str, path: str, put: Seen | None, wanted: Seen | None) -> None:
+def _settle(temporary: str, path: str, put: Seen | None, wanted: Seen | None, *, leases: bool) -> None:
     """Exchange until *wanted* comes out, after *put* went in.
 
     While an edit went back, somebody may have saved over what stood there for a moment. Then theirs is the newest and goes back,
     and so on.
     """
     deadline = time.monotonic() + SETTLE_S
-    while (out := _seen_at_rest(temporary)) is None or out != wanted:
+    while (out := _seen_at_rest(temporary, leases=leases)) is None or out != wanted:
         if time.monotonic() > deadline:
             raise Unsettled(f"{path} is being written again and again")
         exchange(temporary, path)
@@ -226,8 +226,10 @@ def _recover_one(temporary: str, path: str) -> str | None:
             os.rename(temporary, backup)
             return backup
         put, wanted = seen_at(temporary), seen_at(path)
+        with HeldFile(temporary, alone=True) as edit:
+            leases = edit.leased
         exchange(temporary, path)
-        _settle(temporary, path, put, wanted)
+        _settle(temporary, path, put, wanted, leases=leases)
     _finish(temporary, path)
     return None
 
@@ -238,17 +240,17 @@ def _finish(temporary: str, path: str) -> None:
     sync_directory(os.path.dirname(path))
 
 
-def _seen_at_rest(path: str) -> Seen | None:
+def _seen_at_rest(path: str, *, leases: bool) -> Seen | None:
     """None when somebody is writing it."""
-    with HeldFile(path) as held:
+    with HeldFile(path, leases=leases) as held:
         return None if held.has_writers else held.seen()
 
 
 def _digest_at(path: str) -> str | None:
-    """Digest of what *path* holds; None when it is missing, or somebody is writing it."""
+    """None when it is missing."""
     try:
-        with HeldFile(path) as held:
-            return None if held.has_writers else digest(held.read())
+        with open(path, "rb") as file:
+            return digest(file.read())
     except FileNotFoundError:
         return None
 

@@ -29,6 +29,8 @@ class HeldFile:
 
     Args:
         alone: Keep others from opening it for reading too, and let us write it.
+        leases: False where the file system is known to grant none: network file systems then say of every file that it has
+            writers.
 
     Attributes:
         leased: Others wait when they open it.
@@ -38,15 +40,15 @@ class HeldFile:
         OSError: It cannot be opened.
     """
 
-    def __init__(self, path: str, *, alone: bool = False) -> None:
-        self._path, self._alone = path, alone
+    def __init__(self, path: str, *, alone: bool = False, leases: bool = True) -> None:
+        self._path, self._alone, self._leases = path, alone, leases
         self._descriptor = -1
         self.leased = self.has_writers = False
 
     def __enter__(self) -> HeldFile:
         self._descriptor = os.open(self._path, (os.O_RDWR if self._alone else os.O_RDONLY) | os.O_CLOEXEC)
         deadline = time.monotonic() + WRITERS_GRACE_S
-        while self._lease() == errno.EAGAIN and not self._alone:
+        while self._leases and self._lease() == errno.EAGAIN and not self._alone:
             if time.monotonic() > deadline:
                 self.has_writers = True
                 break

@@ -44,10 +44,18 @@ def load(project_dir: Path) -> dict[str, Any] | None:
 def name(document: dict[str, Any]) -> str | None:
     """What the project is called in *document*, if it says so."""
     for place in (("project",), ("tool", "poetry")):
-        found = _table(document, *place).get("name")
+        found = table(document, *place).get("name")
         if isinstance(found, str) and found:
             return found
     return None
+
+
+def table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """The table below *keys*; an empty one where there is none."""
+    found: Any = document
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def version(project_dir: Path) -> Found | None:
@@ -59,20 +67,20 @@ def version(project_dir: Path) -> Found | None:
     document = load(project_dir)
     if document is None:
         return None
-    project, tool = _table(document, "project"), _table(document, "tool")
+    project, tool = table(document, "project"), table(document, "tool")
     if isinstance(project.get("version"), str):
         return project["version"], FILE
     if "version" in (project.get("dynamic") or ()):
         return next((found for read in _DYNAMIC if (found := read(project_dir, document))), None)
-    poetry, filled_in = tool.get("poetry"), _table(tool, "poetry-dynamic-versioning").get("enable")
+    poetry, filled_in = tool.get("poetry"), table(tool, "poetry-dynamic-versioning").get("enable")
     if isinstance(poetry, dict) and isinstance(poetry.get("version"), str) and not filled_in:
         return poetry["version"], FILE
     return None
 
 
 def _setuptools(project_dir: Path, document: dict[str, Any]) -> Found | None:
-    says = _table(document, "tool", "setuptools", "dynamic", "version")
-    directories = _table(document, "tool", "setuptools", "package-dir")
+    says = table(document, "tool", "setuptools", "dynamic", "version")
+    directories = table(document, "tool", "setuptools", "package-dir")
     if isinstance(says.get("attr"), str):
         module, _, attribute = says["attr"].rpartition(".")
         return _attribute(project_dir, module or "__init__", attribute, directories)
@@ -83,7 +91,7 @@ def _setuptools(project_dir: Path, document: dict[str, Any]) -> Found | None:
 
 
 def _hatch(project_dir: Path, document: dict[str, Any]) -> Found | None:
-    says = _table(document, "tool", "hatch", "version")
+    says = table(document, "tool", "hatch", "version")
     if not isinstance(says.get("path"), str):
         return None
     if says.get("source") == "code":
@@ -95,16 +103,16 @@ def _hatch(project_dir: Path, document: dict[str, Any]) -> Found | None:
 
 
 def _pdm(project_dir: Path, document: dict[str, Any]) -> Found | None:
-    says = _table(document, "tool", "pdm", "version")
+    says = table(document, "tool", "pdm", "version")
     if says.get("source") != "file" or not isinstance(says.get("path"), str):
         return None
     return _search(project_dir, says["path"], says.get("regex", _PDM_PATTERN))
 
 
 def _flit(project_dir: Path, document: dict[str, Any]) -> Found | None:
-    if not str(_table(document, "build-system").get("build-backend", "")).startswith("flit_core"):
+    if not str(table(document, "build-system").get("build-backend", "")).startswith("flit_core"):
         return None
-    module = _table(document, "tool", "flit", "module").get("name") or (name(document) or "").replace("-", "_")
+    module = table(document, "tool", "flit", "module").get("name") or (name(document) or "").replace("-", "_")
     return _attribute(project_dir, module, "__version__", {})
 
 
@@ -157,11 +165,3 @@ def _inside(project_dir: Path, file: str) -> Path:
         return checked_input_path(project_dir, file)
     except PathOutside as error:
         raise UsageProblem(f"{FILE}: {error}. {_OR_OPTION}") from error
-
-
-def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """The table below *keys*; an empty one where there is none."""
-    found: Any = document
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}

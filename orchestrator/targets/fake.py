@@ -185,7 +185,7 @@ class FakeTarget:
         try:
             self.observe()
         except ForeignResource as error:
-            raise StepError(f"{error} Nothing was changed.", effect=False) from error
+            raise StepError(f"{str(error).rstrip('.')}. Nothing was changed.", effect=False) from error
         _kill_here(step, "before")
         if step.inputs["fails"] == "unchanged":
             raise StepError(f"{step.name} fails before its effect, as its script says", effect=False)

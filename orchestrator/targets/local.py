@@ -116,7 +116,7 @@ class LocalTarget:
         try:
             return DOERS[step.kind](self.around, step, run)
         except (ForeignResource, Unreachable, SecretMissing) as error:
-            raise StepError(f"{error} Nothing was changed.", effect=False) from error
+            raise StepError(f"{str(error).rstrip('.')}. Nothing was changed.", effect=False) from error
         except OSError as error:
             raise StepError(f"{step.title}: {reason(error)}") from error
 

@@ -56,8 +56,7 @@ def diagnostics(place: Place) -> Sequence[str]:
         if state is None:
             return [*lines, "service: none was started"]
         lines.append(f"service: pid {state.process.pid} of {state.directory} {_condition(state)}")
-        log = place.root / state.log
-        return [*lines, f"{log}:", *Service(place).log_tail(state)]
+        return [*lines, f"{place.root / state.log}:", *_tail(Service(place), state)]
     except (PopDeployError, OSError) as error:
         return [f"{place.root}: {error}"]
 

@@ -215,6 +215,7 @@ class Docker(Scenario):
                 "image_name": f"{label}/web",
                 "registry": DockerBackend().registry,
                 "build_context": "image",
+                "dockerfile": "image/Dockerfile",
                 "tags": ["{{version}}"],
                 "run": run,
             },

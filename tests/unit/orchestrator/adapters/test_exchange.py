@@ -209,8 +209,9 @@ def test_nobody_writes_into_what_is_taken_back(file: Path, monkeypatch: pytest.M
     assert names(file) == ["deploy.json"]
 
 
-def test_looks_again_where_there_are_no_leases(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HeldFile, "_lease", lambda held: errno.EINVAL)
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.EAGAIN])  # EAGAIN is what network file systems say
+def test_looks_again_where_there_are_no_leases(file: Path, monkeypatch: pytest.MonkeyPatch, refusal: int) -> None:
+    monkeypatch.setattr(HeldFile, "_lease", lambda held: refusal)
     before_exchange(monkeypatch, lambda: file.write_bytes(EDIT))
 
     assert not replace_if_unchanged(str(file), OLD, NEW)
@@ -302,6 +303,16 @@ def exchange(one, other):
 module.exchange = exchange
 module.replace_if_unchanged(path, {OLD!r}, {NEW!r})
 """
+
+
+def test_an_edit_comes_back_where_there_are_no_leases(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_python(DIE_AFTER_EXCHANGE, file, "edited")
+    monkeypatch.setattr(HeldFile, "_lease", lambda held: errno.EAGAIN)
+
+    recover(str(file))
+
+    assert file.read_bytes() == EDIT
+    assert names(file) == ["deploy.json"]
 
 
 def test_an_edit_pushed_aside_by_a_killed_process_comes_back(file: Path) -> None:

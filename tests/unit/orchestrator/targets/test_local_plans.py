@@ -39,6 +39,18 @@ def test_plans_only_what_is_configured() -> None:
     assert names(full) == ["build", "release", "activate", "restart", "prune"]
 
 
+def test_titles_are_those_that_people_know() -> None:
+    plan = local_plans.forward(replace(SERVES, build=("make",)), SLOT, request())
+
+    assert [step.title for step in plan.steps] == [
+        "Building",
+        "Copying release",
+        "Switching release",
+        "Restarting service",
+        "Removing old releases",
+    ]
+
+
 def test_says_which_steps_change_what_is_live() -> None:
     plan = local_plans.forward(replace(SERVES, build=("make",)), SLOT, request())
 

@@ -1,0 +1,166 @@
+"""What every benchmark is made of: two sides that take turns in one run, the medians of both, and the limit between them.
+
+Only ratios and differences of what ran side by side mean anything; a time alone says more about the machine. Start at `compare`.
+A benchmark is a module with a function ``run(scratch) -> Iterator[Figure | Skipped]``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+DEADLINE_S = 900
+
+
+class Unit(Enum):
+    """What a limit bounds: our time as a multiple of theirs, the seconds that we take more, or our memory."""
+
+    TIMES = "x"
+    MORE_MS = "ms more"
+    MB = "MB"
+
+
+@dataclass(frozen=True)
+class Limit:
+    most: float
+    unit: Unit
+
+    def __str__(self) -> str:
+        return _amount(self.most, self.unit)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: the command or loop in words, and what runs it.
+
+    *run* may return the seconds that count; if it returns None, all of it counts.
+    """
+
+    command: str
+    run: Callable[[], float | None]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured line.
+
+    Attributes:
+        ours_s, theirs_s: Medians; of one event or step where *per* says so. With `Unit.MB`, *ours_s* is megabytes.
+        runs: How often each side ran, the warming up not counted.
+    """
+
+    subject: str
+    ours: str
+    theirs: str
+    limit: Limit
+    ours_s: float
+    theirs_s: float
+    runs: int
+    per: str = ""
+
+    @property
+    def value(self) -> float:
+        if self.limit.unit is Unit.TIMES:
+            return self.ours_s / self.theirs_s
+        return (self.ours_s - self.theirs_s) * 1000 if self.limit.unit is Unit.MORE_MS else self.ours_s
+
+    @property
+    def passed(self) -> bool:
+        return self.value <= self.limit.most
+
+    @property
+    def shown(self) -> str:
+        return _amount(self.value, self.limit.unit)
+
+    def medians(self) -> tuple[str, str]:
+        """Ours and theirs, for people."""
+        if self.limit.unit is Unit.MB:
+            return f"{self.ours_s:.0f} MB", ""
+        return _seconds(self.ours_s) + self.per, _seconds(self.theirs_s) + self.per
+
+
+@dataclass(frozen=True)
+class Skipped:
+    subject: str
+    reason: str
+
+
+def compare(subject: str, ours: Side, theirs: Side, limit: Limit, *, runs: int, per: str = "", count: int = 1) -> Figure:
+    """Run both sides in turn, theirs first, once to warm up and then *runs* times each.
+
+    Args:
+        count: What one run is divided by, named by *per* (``/step``).
+    """
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(runs + 1):
+        for side, times in zip((theirs, ours), taken, strict=True):
+            seconds = timed(side.run)
+            if number:
+                times.append(seconds / count)
+    return Figure(subject, ours.command, theirs.command, limit, median(taken[1]), median(taken[0]), runs, per)
+
+
+def timed(run: Callable[[], float | None]) -> float:
+    started = time.perf_counter()
+    own = run()
+    return time.perf_counter() - started if own is None else own
+
+
+def program(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> Callable[[], None]:
+    """Something that runs *argv* to its end. What it prints is thrown away unless it fails."""
+
+    def run() -> None:
+        done = subprocess.run(
+            [str(word) for word in argv],
+            cwd=cwd,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=DEADLINE_S,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(map(str, argv))}: exit code {done.returncode}\n{done.stdout.decode(errors='replace')}")
+
+    return run
+
+
+def environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """Ours, but byte code may be kept: an installed program has it, and without it a start would be one of a compiler."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {**kept, "POP_DEPLOY_ACTOR": "bench", **(more or {})}
+
+
+def cache() -> Path:
+    """Where generated stores are kept, and where benchmarks write: a real disk, which the temporary directory may not be."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pop-deploy-backends" / "bench"
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return base
+
+
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    with TemporaryDirectory(dir=cache(), prefix="scratch-") as path:
+        yield Path(path)
+
+
+def _amount(value: float, unit: Unit) -> str:
+    return {Unit.TIMES: f"{value:.2f}x", Unit.MORE_MS: f"{value:+.0f} ms", Unit.MB: f"{value:.0f} MB"}[unit]
+
+
+def _seconds(value: float) -> str:
+    if value >= 1:
+        return f"{value:.2f} s"
+    return f"{value * 1000:.1f} ms" if value >= 0.01 else f"{value * 1000:.3f} ms"
