@@ -17,9 +17,11 @@ from orchestrator.projections.registry import READ_MODELS
 
 if TYPE_CHECKING:
     from eventstore import EventReader, EventStore
+    from orchestrator.adapters.live_output import LiveOutput
     from orchestrator.adapters.signals import StopFlag
     from orchestrator.config import ProjectConfig, ResolvedTarget
     from orchestrator.domain.plan import Slot
+    from orchestrator.services.init import Surroundings
     from orchestrator.services.ports import Narrator, SourceFacts
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets.base import Target
@@ -96,6 +98,74 @@ def project_facts(directory: str) -> SourceFacts:
     from orchestrator.adapters.project_files import ProjectTree
 
     return ProjectTree(Path(directory).absolute(), data_directory.data_directory(directory)).facts()
+
+
+def init_surroundings(directory: str) -> Surroundings:
+    """What `init` works with; nothing is read before it asks."""
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from orchestrator import config
+    from orchestrator.adapters import detect
+    from orchestrator.adapters.deploy_json import DeployJsonFile
+    from orchestrator.services.init import Surroundings
+    from orchestrator.targets import registry
+
+    project = Path(directory).absolute()
+    path = data_directory.deploy_json(data_directory.data_directory(directory))
+
+    def check(raw: bytes) -> object:
+        return config.parse(
+            raw, Path(path).name, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=project
+        )
+
+    return Surroundings(
+        file=DeployJsonFile(path),
+        path=path,
+        suggestions=lambda: detect.detect(project),
+        initial=lambda targets, now: detect.initial_document(project, targets, created_at=now),
+        renewed=detect.renewed_document,
+        check=check,
+        now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
+        version=lambda: project_facts(directory).version,
+        show=lambda shown: str(Path(shown).relative_to(project)) if Path(shown).is_relative_to(project) else shown,
+    )
+
+
+def at_work(host: str, boot_id: str, pid: int, start_ticks: int) -> bool | None:
+    """Whether the process that claims a slot still runs; None when that cannot be told from here."""
+    from orchestrator.adapters import holders
+
+    return holders.at_work(host, boot_id, pid, start_ticks)
+
+
+def this_boot() -> tuple[str, str]:
+    """Name of this host and the ID of its current boot."""
+    from orchestrator.adapters import identity
+
+    here = identity.here()
+    return here.host, here.boot_id
+
+
+def live_output(directory: str, attempt_dir: str, environ: Mapping[str, str] = os.environ) -> LiveOutput:
+    """What a running attempt prints, masked, for somebody who follows.
+
+    Raises:
+        ConfigError, ConfigMissing: deploy.json says what must be masked, and cannot be read.
+        SecretMissing: A secret that the attempt may print is not known to this process, so it could not be masked.
+    """
+    from pathlib import Path
+
+    from orchestrator.adapters.live_output import LiveOutput, references
+    from orchestrator.adapters.secrets import SecretStore
+    from orchestrator.domain.masking import Masker
+
+    config = load_config(directory)
+    masker = Masker(config.redact)
+    secrets = SecretStore(Path(directory).absolute(), masker, environ)
+    for reference in references(config.raw.get("targets")):
+        secrets.reveal(reference)
+    return LiveOutput(Path(attempt_dir), masker)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from orchestrator.bootstrap import NoStore, open_reader
 from orchestrator.domain.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from eventstore import EventReader
+    from eventstore import EventReader, RecordedEvent
+    from orchestrator.domain.events import Event
 
 Paint = Callable[[str, str], str]
 """(text, colour) to the text as it is written."""
@@ -79,3 +80,17 @@ def width() -> int | None:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
     except OSError:
         return None
+
+
+def history_of(reader: EventReader, text: str) -> tuple[str, list[tuple[Event, RecordedEvent]]]:
+    """The ID that *text* means (see `deployments.resolve`), and its events, decoded.
+
+    Raises:
+        UsageProblem: No deployment, or more than one, is meant.
+    """
+    from orchestrator.domain.ids import stream_of
+    from orchestrator.projections.deployments import resolve
+    from orchestrator.services.codec import CODEC
+
+    deployment_id = resolve(reader, text)
+    return deployment_id, [(CODEC.decode(recorded), recorded) for recorded in reader.read_stream(stream_of(deployment_id))]

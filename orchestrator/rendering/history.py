@@ -27,9 +27,15 @@ def document(rows: Sequence[DeploymentRow]) -> dict[str, Any]:
 def deployment(row: DeploymentRow) -> dict[str, Any]:
     """One deployment with the names that all our JSON uses."""
     fields = row._asdict()
-    error = {"step": fields.pop("error_step"), "message": fields.pop("error")}
     del fields["position"]
-    return {"deployment_id": fields.pop("id"), **fields, "error": error if error["message"] is not None else None}
+    step = {"name": fields.pop("step")} | {name: fields.pop(f"step_{name}") for name in ("title", "number", "total", "started_at")}
+    error = {"step": fields.pop("error_step"), "message": fields.pop("error")}
+    return {
+        "deployment_id": fields.pop("id"),
+        **fields,
+        "step": step if step["name"] is not None else None,
+        "error": error if error["message"] is not None else None,
+    }
 
 
 def table(rows: Sequence[DeploymentRow], *, paint: Paint, width: int | None) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from orchestrator.projections.command_results import PrepareResult, RollbackResult, VerifyResult
 from orchestrator.projections.decision_required import DecisionRequired
 from orchestrator.projections.deployment_result import DeploymentResult
+from orchestrator.projections.init_result import InitResult
 
 Schema = dict[str, Any]
 
@@ -68,6 +69,7 @@ def schemas() -> dict[str, Schema]:
     """Name to schema, of all that are published."""
     roots: dict[str, type] = {
         "deployment_result": DeploymentResult,
+        "init_result": InitResult,
         "prepare_result": PrepareResult,
         "rollback_result": RollbackResult,
         "verify_result": VerifyResult,

@@ -43,17 +43,16 @@ def _render(workspace: Workspace, existing: list[dict[str, Any]]) -> list[dict[s
 def _take_in(workspace: Workspace, existing: list[dict[str, Any]]) -> None:
     """Records of others become events, once, all in one append. The file's lock keeps two processes from doing it at once."""
     store = workspace.store
+    known = deploy_history.records(store, limit=LIMIT)
     outside = outside_records(
-        existing,
+        # Masked first: the identity must be that of the record as it is kept and shown.
+        workspace.mask.mask_json(existing),
         store_id=store.store_id,
-        ours=deploy_history.records(store, limit=LIMIT),
+        ours=[record for record in known if record.get("store_id") == store.store_id],
         taken_in=deploy_history.imported_counts(store),
     )
     if not outside:
         return
     metadata = orjson.dumps({"actor": "outside", "host": workspace.here.host, "taken_in_by": workspace.actor})
-    events = [
-        CODEC.encode(HistoryImported(identity=found.identity, record=workspace.mask.mask_json(found.record)), metadata)
-        for found in outside
-    ]
+    events = [CODEC.encode(HistoryImported(identity=found.identity, record=found.record), metadata) for found in outside]
     store.append(IMPORT_STREAM, events, expected_version=store.version(IMPORT_STREAM))

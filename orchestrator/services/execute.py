@@ -6,8 +6,9 @@ road. The table at the foot is the index: state -> what is done next.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
@@ -26,6 +27,7 @@ from orchestrator.services.slot import hold
 from orchestrator.services.step_runner import Road, run_steps
 from orchestrator.services.verify import failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
+from orchestrator.targets.base import Check, CheckStatus
 
 HEALTH_CHECK = "health_check"
 
@@ -124,7 +126,17 @@ def _preflight(workspace: Workspace, journal: Journal) -> list[e.CheckRecorded]:
     assert deployment.plan is not None  # noqa: S101 - PREPARED implies it
     _, target = open_target(workspace, deployment)
     workspace.narrator.phase("Checks")
-    return recorded("preflight", deployment.next_round(), iter(target.preflight(deployment.plan)), workspace)
+    checks = chain(_git_check(workspace, deployment), target.preflight(deployment.plan))
+    return recorded("preflight", deployment.next_round(), checks, workspace)
+
+
+def _git_check(workspace: Workspace, deployment: Deployment) -> Iterator[Check]:
+    """Only where git has something to say: a working tree that differs from its commit, or a repository that cannot be read."""
+    facts = workspace.files.facts(deployment.requested.version)
+    if facts.problem:
+        yield Check("git", CheckStatus.WARN, facts.problem)
+    elif facts.dirty:
+        yield Check("git", CheckStatus.WARN, "the working tree has changes that are in no commit")
 
 
 def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Consent) -> None:

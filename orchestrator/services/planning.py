@@ -75,7 +75,7 @@ def _request(
     reference: Release | None,
 ) -> Request:
     paths = target.input_paths()
-    source = workspace.files.digest(paths, target.input_excludes()) if paths else None
+    source = workspace.files.digest(paths, target.input_excludes(), dockerignore=target.honours_dockerignore) if paths else None
     inputs = {
         "config": settings.digest,
         "commit": deployment.requested.commit_sha,

@@ -43,6 +43,7 @@ class SourceFacts:
     Attributes:
         version: Detected version and where it stands (``package.json``), or None.
         commit_time: ISO 8601 with offset.
+        problem: Why git could not be asked although there is a repository, or "".
     """
 
     version: str | None
@@ -50,12 +51,15 @@ class SourceFacts:
     commit_sha: str | None
     commit_time: str | None
     dirty: bool
+    problem: str = ""
 
 
 class ProjectFiles(Protocol):
-    def facts(self) -> SourceFacts: ...
+    def facts(self, version: str | None = None) -> SourceFacts:
+        """As the project stands now; with *version*, that one is not looked for."""
+        ...
 
-    def digest(self, paths: Sequence[Path], excludes: Excludes) -> str:
+    def digest(self, paths: Sequence[Path], excludes: Excludes, *, dockerignore: bool) -> str:
         """Digest of the contents of *paths*, our own data directory left out."""
         ...
 

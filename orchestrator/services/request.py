@@ -9,6 +9,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.errors import DecisionOpen, UsageProblem
 from orchestrator.domain.plan import Mode, Slot
 from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, Question, which_target
+from orchestrator.domain.versions import checked_version
 from orchestrator.projections import deployments
 from orchestrator.services.repository import Journal, create
 from orchestrator.services.workspace import Workspace
@@ -40,9 +41,8 @@ def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journa
     environment = environment_name(workspace.config, wish.environment, environ)
     if wish.target is not None and not resolve(workspace.config, wish.target, environment).enabled:
         raise UsageProblem(f"deploy.json: targets.{wish.target}.enabled is false. Set it to true, or name another target.")
-    facts = workspace.files.facts()
-    version = wish.version or facts.version
-    if version is None:
+    facts = workspace.files.facts(wish.version)
+    if facts.version is None:
         raise UsageProblem("no version: name one with --version, or give package.json, pyproject.toml or a git tag one")
     return create(
         workspace,
@@ -50,8 +50,8 @@ def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journa
             deployment_id=workspace.new_id(),
             project=workspace.config.project_name,
             environment=environment,
-            version=version,
-            version_source="option" if wish.version else facts.version_source,
+            version=checked_version(facts.version, "--version" if wish.version else facts.version_source),
+            version_source=facts.version_source,
             actor=workspace.actor,
             commit_sha=facts.commit_sha,
             commit_time=facts.commit_time,

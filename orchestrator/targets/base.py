@@ -236,6 +236,8 @@ class Target(Protocol):
 
     kind: ClassVar[str]
     supports_canary: ClassVar[bool]
+    honours_dockerignore: ClassVar[bool]
+    """What a ``.dockerignore`` leaves out of the input paths is no part of their digest."""
 
     def input_paths(self) -> tuple[Path, ...]:
         """Files and directories whose contents fix the plan; `()` if none. Digested by the caller; they may be missing."""

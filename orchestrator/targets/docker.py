@@ -59,6 +59,7 @@ class DockerTarget:
 
     kind: ClassVar[str] = "docker"
     supports_canary: ClassVar[bool] = False
+    honours_dockerignore: ClassVar[bool] = True
 
     def __init__(self, config: DockerConfig, tools: Tools, *, adopt: bool = False, timeout_s: float = 600.0) -> None:
         self.config = config

@@ -29,7 +29,7 @@ from orchestrator.targets.docker_config import from_json, secret_refs
 from orchestrator.targets.docker_engine import Container, Engine
 from orchestrator.targets.docker_errors import tail
 from orchestrator.targets.docker_ports import HostPort, first_taken, missing_from, parse_ports
-from orchestrator.targets.docker_slot import DEPLOYMENT, Wanted, is_ours, previous_name, refuse_foreign, slot_labels
+from orchestrator.targets.docker_slot import DEPLOYMENT, Wanted, is_ours, previous_name, refuse_foreign, release_of, slot_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,14 @@ class Change:
         self._name = wanted.detail["run"]["name"]
         self._keep, self._replaces = set(step.inputs["keep"]), step.inputs["replaces"]
         self._forward = step.inputs["release"]["deployment_id"] is None
-        self._stopped: set[str] = set()
+        self._retired: set[str] = set()
 
     def make_way(self) -> None:
         """Free the name. Who does not carry our labels would not be found again under another name, so it is stopped before."""
         holder = self._scene.holder(self._name)
         if holder is None:
             return
-        if holder.running and not is_ours(holder, self._slot):
+        if not is_ours(holder, self._slot):
             self._retire(holder)
         self._command(cli.rename(holder.id, previous_name(self._name, holder)), "rename-old", effect=False)
 
@@ -125,12 +125,12 @@ class Change:
         try:
             self._command(argv, "create" if serving else "run", env=secrets, effect=not serving)
         except StepError as error:
-            raise self._with_old_back(error) from error
+            raise (self._with_old_back(error) if serving else error) from error
         return serving
 
     def switch(self) -> None:
         """Stop the old, start the new; if that fails, the old again."""
-        for container in self._scene.serving:
+        for container in self._scene.others:
             self._retire(container)
         try:
             self._start()
@@ -143,7 +143,7 @@ class Change:
     def tidy(self) -> None:
         """Remove what no way back leads to. What cannot be removed is said, and tried again by the next deployment."""
         keep = self._keep | ({owner(one) for one in self._scene.serving} if self._forward else set())
-        for container in _useless(self._scene, keep, stopped=self._stopped):
+        for container in _useless(self._scene, keep, stopped=self._retired):
             argv = cli.remove(container.id)
             result = self._run.command(argv, name=f"remove-{container.short_id}", cwd=self._project_dir, check=False)
             if not result.ok:
@@ -151,11 +151,12 @@ class Change:
 
     def _retire(self, container: Container) -> None:
         """Stop it and see that nothing starts it again: ``always`` also means after a restart of the engine."""
-        if container.id in self._stopped:
+        if container.id in self._retired:
             return
-        self._run.progress(f"stopping {container.name}")
-        self._command(cli.stop(container.id), f"stop-{container.short_id}")
-        self._stopped.add(container.id)
+        self._retired.add(container.id)
+        if container.running:
+            self._run.progress(f"stopping {container.name}")
+            self._command(cli.stop(container.id), f"stop-{container.short_id}")
         if container.restart_policy == "always":
             self._command(cli.set_restart(container.id, "no"), f"hold-{container.short_id}")
 
@@ -184,9 +185,9 @@ class Change:
         if remove:
             failed = self._scene.wanted
             self._command(cli.remove(failed.id if failed is not None else self._name), "remove-failed")
-        if old.restart_policy == "always" and old.id in self._stopped:
-            self._command(cli.set_restart(old.id, "always"), "release-old")
-        if old.id in self._stopped or not old.running:
+        if old.id in self._retired:
+            if _usual_policy(old) == "always":
+                self._command(cli.set_restart(old.id, "always"), "release-old")
             self._command(cli.start(old.id), "start-old")
         if self._scene.holder(self._name) is old or old.name == previous_name(self._name, old):
             self._command(cli.rename(old.id, self._name), "rename-back")
@@ -235,6 +236,12 @@ def _by_whom(engine: Engine, port: HostPort, reason: str) -> str:
 def owner(container: Container) -> str | None:
     """The deployment that made *container*."""
     return container.labels.get(DEPLOYMENT)
+
+
+def _usual_policy(container: Container) -> str:
+    """What its own release says: a container that was retired before has none any more."""
+    run = release_of(container).detail.get("run") if owner(container) is not None else None
+    return (run or {}).get("restart") or container.restart_policy
 
 
 def _useless(scene: Scene, keep: Iterable[str | None], *, stopped: Iterable[str] = ()) -> list[Container]:

@@ -112,6 +112,7 @@ class FakeTarget:
 
     kind: ClassVar[str] = "fake"
     supports_canary: ClassVar[bool] = False
+    honours_dockerignore: ClassVar[bool] = False
 
     def __new__(cls, config: FakeConfig, tools: Tools, *, adopt: bool = False) -> FakeTarget:
         # Whether there is a canary is a property of a kind; here it is in the script, and so decides the class.
@@ -151,8 +152,13 @@ class FakeTarget:
 
     def rollback(self, failed: Plan, to: Release) -> Plan:
         restore = FakeStep(name="restore", title=f"Restoring {to.version}", child=self.config.child, live=True)
+        timeout_s = max(step.timeout_s for step in failed.steps)
         return replace(
-            failed, version=to.version, steps=(self._step(restore, RESTORE, to),), release=to, inputs={"leaves": failed.digest}
+            failed,
+            version=to.version,
+            steps=(replace(self._step(restore, RESTORE, to), timeout_s=timeout_s),),
+            release=to,
+            inputs={"leaves": failed.digest},
         )
 
     def release(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:

@@ -48,6 +48,7 @@ class LocalTarget:
 
     kind: ClassVar[str] = local_plans.KIND
     supports_canary: ClassVar[bool] = False
+    honours_dockerignore: ClassVar[bool] = False
 
     def __init__(self, config: LocalConfig, tools: Tools, *, adopt: bool = False) -> None:
         self.config = config

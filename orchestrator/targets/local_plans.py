@@ -7,6 +7,7 @@ Start at `forward`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.domain.errors import NothingToRollBack
@@ -58,13 +59,14 @@ def back(failed: Plan, to: Release) -> Plan:
             steps.insert(0, _stop("rollback_stop", left.inputs["path"], left.inputs["drain_s"]))
     if run is not None:
         steps.append(_restart("rollback_restart", path, to.version, run, directory))
+    timeout_s = max(step.timeout_s for step in failed.steps)  # the configured one, which only plans know
     return Plan(
         target=failed.target,
         kind=KIND,
         environment=failed.environment,
         version=to.version,
         mode=failed.mode,
-        steps=tuple(steps),
+        steps=tuple(replace(step, timeout_s=timeout_s) for step in steps),
         release=to,
         inputs={"leaves": failed.digest},
     )

@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "orchestrator.config",
         "orchestrator.targets.base",
         "eventstore.errors",
+        "eventstore.store",
     ),
     "scripts": ("orchestrator.cli",),
     "scripts.write_schema": ("orchestrator.config", "orchestrator.targets.registry"),
@@ -113,7 +114,16 @@ def _imported(tree: ast.Module, modules: dict[str, Path]) -> Iterator[str]:
             base = node.module or ""
             for alias in node.names:
                 submodule = f"{base}.{alias.name}"
-                yield submodule if submodule in modules else base
+                yield submodule if submodule in modules else _home(base, alias.name, modules)
+
+
+def _home(package: str, name: str, modules: dict[str, Path]) -> str:
+    """The module that *name* really comes from: a package's own list of public names is looked through."""
+    if package in modules and modules[package].name == "__init__.py":
+        for node in ast.parse(modules[package].read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and name in {alias.asname or alias.name for alias in node.names}:
+                return node.module or package
+    return package
 
 
 def _rule(importer: str, table: dict[str, object]) -> str:

@@ -10,8 +10,7 @@ import os
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,13 +204,3 @@ def tree(root: Path) -> dict[str, tuple[Any, ...]]:
         else:
             found[name] = ("other", mode)
     return found
-
-
-@contextmanager
-def unchanged(harness: Harness) -> Iterator[None]:
-    """Fails when the world is not the same afterwards."""
-    before = harness.world()
-    yield
-    after = harness.world()
-
-    assert after == before

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from orchestrator.domain.errors import CanaryUnsupported
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
 from orchestrator.targets.base import Answer, CheckStatus, ForeignResource, StepError, Target
-from tests.contract.harness import Harness, unchanged
+from tests.contract.harness import Harness
 
 FIRST, SECOND = "deploy-20260318-143022-aaaa", "deploy-20260318-150000-bbbb"
 
@@ -23,6 +25,16 @@ def deployed(
     plan = target.plan(harness.request(version, reference=reference))
     outcomes = harness.run(target, plan, deployment_id)
     return target, plan, target.release(plan, deployment_id, outcomes)
+
+
+@contextmanager
+def unchanged(harness: Harness) -> Iterator[None]:
+    """Fails when the world is not the same afterwards."""
+    before = harness.world()
+    yield
+    after = harness.world()
+
+    assert after == before
 
 
 class TargetContract:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.targets.registry import KINDS
 
-pytest.register_assert_rewrite("tests.contract.harness", "tests.contract.target_contract")
+pytest.register_assert_rewrite("tests.contract.target_contract")
 
 from tests.contract.harness import Harness  # noqa: E402
 from tests.contract.target_contract import TargetContract  # noqa: E402

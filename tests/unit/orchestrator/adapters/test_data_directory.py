@@ -1,9 +1,12 @@
 """Where our files lie."""
 
 import os
+import pwd
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,7 +114,31 @@ def test_attempts_use_the_home_directory_by_default(tmp_path: Path) -> None:
     assert made.startswith(f"{tmp_path}/.local/state/pop-deploy/attempts-")
 
 
-def test_attempts_never_lie_inside_the_project(tmp_path: Path) -> None:
+def test_without_home_the_user_s_own_entry_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: SimpleNamespace(pw_dir=str(tmp_path)))
+
+    made = attempts_directory("/x/events.db", tmp_path / "project", {})
+
+    assert made.startswith(f"{tmp_path}/.local/state/pop-deploy/attempts-")
+
+
+def test_a_user_without_entry_and_home_uses_the_temporary_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    made = attempts_directory("/x/events.db", tmp_path / "project", {})
+
+    assert made.startswith(f"{tmp_path}/pop-deploy-{os.geteuid()}/attempts-")
+    assert mode(tmp_path / f"pop-deploy-{os.geteuid()}") == 0o700
+
+
+def test_attempts_never_lie_inside_the_project(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))
     (tmp_path / "run").mkdir()
     environ = {"XDG_RUNTIME_DIR": str(tmp_path / "run"), "XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
 
@@ -119,7 +146,6 @@ def test_attempts_never_lie_inside_the_project(tmp_path: Path) -> None:
 
     assert not Path(made).resolve().is_relative_to(tmp_path)
     assert mode(made) == 0o700
-    Path(made).rmdir()
 
 
 def test_each_store_has_attempts_of_its_own(tmp_path: Path) -> None:

@@ -322,6 +322,21 @@ def test_says_that_nothing_is_lost_when_the_disc_is_full(tmp_path: Path) -> None
         subprocess.run(["umount", disc], check=True)
 
 
+def test_says_that_nothing_is_lost_when_the_file_is_a_mount_point(tmp_path: Path, path: Path) -> None:
+    mounted = tmp_path / "deploy.json"
+    mounted.touch()
+    if subprocess.run(["mount", "--bind", path, mounted], capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting needs privileges")
+    try:
+        with pytest.raises(DeployJsonUnwritable, match="The events are safe"):
+            DeployJsonFile(mounted).publish(say(RECORD))
+
+        assert path.read_text() == TEXT
+        assert names(mounted) == ["deploy.json", "popkit"]
+    finally:
+        subprocess.run(["umount", mounted], check=True)
+
+
 def test_brings_back_an_edit_that_a_killed_process_had_pushed_aside(path: Path) -> None:
     edited, published = TEXT.replace("1e5", "2"), TEXT.replace("[]", '[{"a": 1}]')
     path.write_text(published)

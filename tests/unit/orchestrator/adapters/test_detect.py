@@ -176,6 +176,16 @@ def test_never_releases_into_the_project(project: Path, environ: dict[str, str],
     assert entries(project, environ)["local"]["config"]["path"] == path.format(parent=project.parent)
 
 
+def test_knows_where_continuous_integration_is_set_up(project: Path) -> None:
+    assert document(project)["ci"]["manual_only"]
+    assert document(write(project, {".gitlab-ci.yml": ""}))["ci"] == {
+        "provider": "gitlab_ci",
+        "triggers": {},
+        "manual_only": False,
+    }
+    assert document(write(project, {".github/workflows/x.yaml": ""}))["ci"]["provider"] == "github_actions"
+
+
 @pytest.mark.parametrize(
     ("files", "name"),
     [

@@ -103,6 +103,16 @@ def test_a_refusal_is_the_error_while_nothing_was_done() -> None:
     assert result.error is not None and (result.error.message, result.error.step) == ("source has changed", "")
 
 
+def test_what_a_rule_stopped_for_good_is_refused_and_not_just_aborted() -> None:
+    story = Story().prepared().tell(e.DeploymentRefused(rule="stale_plan", message="source has changed"))
+    story.tell(story.deployment.abort(by="ann", reason="refused"))
+
+    result = report(story)
+
+    assert (result.state, result.result, result.live_now) == ("aborted", "REFUSED", "1.0.0 (unchanged)")
+    assert result.error is not None and result.error.message == "source has changed"
+
+
 def test_a_refusal_is_history_once_it_runs() -> None:
     result = report(Story().tell(e.DeploymentRefused(rule="x", message="y")).verified())
 

@@ -6,39 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from orchestrator.domain.errors import CanaryUnsupported
-from orchestrator.domain.plan import Mode, Plan, Release
+from orchestrator.domain.plan import Mode, Release
 from orchestrator.targets.base import Answer, CheckStatus, StepError
-from orchestrator.targets.fake import FakeConfig, FakeStep, FakeTarget
-from tests.contract.harness import PlainStepRun, plain_tools
+from orchestrator.targets.fake import FakeStep
+from tests.unit.orchestrator.targets.fake_world import Fake
 from tests.unit.orchestrator.targets.local_world import ID, numbered, request
-
-
-class Fake:
-    """A fake with its world."""
-
-    def __init__(self, root: Path, **config: Any) -> None:
-        self.root = root
-        self.target = FakeTarget(FakeConfig(dir="world", **config), plain_tools(root))
-        self.plan = self.target.plan(request())
-
-    def run(self, plan: Plan | None = None, deployment_id: str = ID) -> None:
-        for step in (plan or self.plan).steps:
-            self.apply(step.name, plan=plan, deployment_id=deployment_id)
-
-    def apply(self, name: str, *, plan: Plan | None = None, deployment_id: str = ID, attempt: int = 1) -> dict[str, Any]:
-        step = (plan or self.plan).step(name)
-        run = PlainStepRun(deployment_id, step, {}, self.root, self.root, attempt)
-        return dict(self.target.apply(step, run).data)
-
-    @property
-    def effects(self) -> list[str]:
-        return [f"{step} {attempt}" for _, step, attempt in self.target.effects()]
 
 
 def test_makes_as_many_steps_as_it_is_told(tmp_path: Path) -> None:
@@ -46,7 +25,10 @@ def test_makes_as_many_steps_as_it_is_told(tmp_path: Path) -> None:
 
     fake.run()
 
-    assert [(step.name, step.title, step.live) for step in fake.plan.steps] == [("step-1", "Step 1", False), ("step-2", "Step 2", True)]
+    assert [(step.name, step.title, step.live) for step in fake.plan.steps] == [
+        ("step-1", "Step 1", False),
+        ("step-2", "Step 2", True),
+    ]
     assert (tmp_path / "world" / "effects.log").read_text() == f"{ID} step-1 1\n{ID} step-2 1\n"
 
 
@@ -98,7 +80,7 @@ def test_counts_every_effect_of_every_attempt(tmp_path: Path) -> None:
 def test_fails_where_it_is_told(tmp_path: Path, outcome: str, made: list[str], child: bool) -> None:
     fake = Fake(tmp_path, fail_at="step-2", outcome=outcome, child=child)
 
-    with pytest.raises(StepError, match="step-2 fails .* as its script says") as caught:
+    with pytest.raises(StepError, match=r"step-2 fails .* as its script says") as caught:
         fake.apply("step-2")
     assert fake.effects == made
     assert caught.value.effect == bool(made)
@@ -145,8 +127,7 @@ def test_fails_in_the_rollback_where_it_is_told(tmp_path: Path) -> None:
 
 def test_has_a_canary_when_it_is_told(tmp_path: Path) -> None:
     able, unable = Fake(tmp_path, supports_canary=True), Fake(tmp_path)
-    canary = request()
-    object.__setattr__(canary, "mode", Mode.CANARY)
+    canary = replace(request(), mode=Mode.CANARY)
 
     plan = able.target.plan(canary)
 
@@ -172,7 +153,7 @@ def test_shows_the_last_effects(tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from tests.unit.orchestrator.targets.test_fake import Fake
+from tests.unit.orchestrator.targets.fake_world import Fake
 fake = Fake(Path(sys.argv[1]), child=sys.argv[2] == "child")
 fake.run()
 """
@@ -192,20 +173,16 @@ def test_kills_itself_where_it_is_told(tmp_path: Path, place: str, effects: int,
 
 
 def test_leaves_a_child_at_work_when_it_kills_itself_in_the_middle(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "output")
-    killed = run_killed(tmp_path, "child", "step-2:mid", str(tmp_path / "output"))
+    killed = run_killed(tmp_path, "child", "step-2:mid")
+    fake, deadline = Fake(tmp_path), time.monotonic() + 5
+    while len(fake.effects) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # the end of another process's child is no event for us
 
     assert killed == -signal.SIGKILL
-    assert Fake(tmp_path).effects == ["step-1 1", "step-2 1"]
+    assert fake.effects == ["step-1 1", "step-2 1"]
 
 
-def run_killed(root: Path, how: str, where: str, wait_for: str | None = None) -> int:
-    """Run a deployment that kills itself; with *wait_for* until the last process that holds that pipe has ended."""
+def run_killed(root: Path, how: str, where: str) -> int:
+    """Exit code of a deployment that was told to kill itself."""
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "POP_DEPLOY_FAKE_KILL": where}
-    if wait_for is None:
-        return subprocess.run([sys.executable, "-c", KILLED, str(root), how], env=environment, check=False).returncode
-    held = os.open(wait_for, os.O_RDWR)
-    killed = subprocess.Popen([sys.executable, "-c", KILLED, str(root), how], env=environment, pass_fds=(held,))
-    code = killed.wait()
-    os.close(held)
-    return code
+    return subprocess.run([sys.executable, "-c", KILLED, str(root), how], env=environment, check=False).returncode

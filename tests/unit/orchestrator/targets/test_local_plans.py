@@ -119,6 +119,13 @@ def test_stops_the_service_in_the_place_that_it_leaves() -> None:
     ]
 
 
+def test_gives_the_way_back_as_much_time_as_the_way_there() -> None:
+    failed = local_plans.forward(SERVES, SLOT, request("1.1.0"))
+    failed = replace(failed, steps=tuple(replace(step, timeout_s=42) for step in failed.steps))
+
+    assert {step.timeout_s for step in local_plans.back(failed, REFERENCE).steps} == {42}
+
+
 def test_refuses_to_go_back_to_what_another_tool_deployed() -> None:
     failed = local_plans.forward(SERVES, SLOT, request("1.1.0"))
 

@@ -1,0 +1,131 @@
+"""Everything about one deployment as text: `text`. Made of the same parts as the report of `execute`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from orchestrator.projections.details import CheckDetail, DecisionDetail, Details
+from orchestrator.projections.step_logs import StepLog
+from orchestrator.rendering.history import when
+from orchestrator.rendering.progress import check_line
+from orchestrator.rendering.report import closing, error_text, failed_steps, mode_line, next_line, planned, ran, section
+from orchestrator.rendering.text import duration, indented, one_line, tail
+
+Paint = Callable[[str, str], str]
+
+_COLOURS = {"SUCCESS": "green", "SIMULATED": "green", "FAILED": "red", "ROLLBACK": "red", "ROLLED": "yellow", "INTERRUPTED": "yellow"}
+_NOT_BEGUN = frozenset({"requested", "prepared", "confirmed"})
+
+
+def text(details: Details, *, paint: Paint) -> str:
+    """Head, decisions, steps with their results, checks, what went wrong, logs, and what can be typed next."""
+    result = details.result
+    title = f"Deployment {result.deployment_id}"
+    head = "\n".join([title, "=" * len(title), *_head(details, paint)]) + "\n"
+    back = result.rollback
+    return (
+        head
+        + section("Decisions", map(_decision, details.decisions))
+        + section("Refused", (f"  {when(refusal.at)}  {refusal.rule}: {one_line(refusal.message)}" for refusal in details.refusals))
+        + _steps(details)
+        + section("On failure", ran(result.on_failure))
+        + (section(f"Rolled back to {back.to}" if back.finished_at else f"Rolling back to {back.to}", ran(back.steps)) if back else "")
+        + section("Checks", _checks(details.checks))
+        + closing(_errors(details), _diagnostics(details), _logs(details.logs, result.deployment_id), next_line(result.next))
+    )
+
+
+def _head(details: Details, paint: Paint) -> Iterable[str]:
+    result = details.result
+    plan = details.plan
+    target = f"{result.environment}/{result.target or 'not chosen yet'}" + (" (primary)" if result.primary else "")
+    commit = f"commit {result.commit_sha}" if result.commit_sha else "no commit"
+    facts: list[tuple[str, str | None]] = [
+        ("Project", details.project),
+        ("Target", target + (f", {plan.kind}" if plan else "")),
+        ("Version", f"{result.version} ({details.version_source or 'unknown source'}), {commit}{', dirty' if details.dirty else ''}"),
+        ("Requested", f"{_time(details.requested_at)} by {details.actor}{f' ({details.ci})' if details.ci else ''}"),
+        ("Reason", details.reason),
+        ("Caused by", details.caused_by),
+        ("Finished", _time(result.finished_at) if result.finished_at else None),
+        ("Took", duration(result.duration_ms / 1000) if result.duration_ms is not None else None),
+        ("Plan", plan.digest if plan else None),
+        ("Goes back to", _way_back(details)),
+        ("Image", result.image),
+        ("Digest", result.digest),
+        ("Interrupted by", details.interrupted_by),
+        ("Aborted by", " ".join(filter(None, (details.aborted_by, details.abort_reason))) if details.aborted_by else None),
+        ("Live now", result.live_now),
+    ]
+    word = paint(result.result, _COLOURS.get(result.result.split()[0], "cyan"))
+    yield f"Result: {word}{'' if details.running is not None else _unsure(details)}"
+    yield mode_line(result.mode, dry_run=result.dry_run)
+    yield from (f"{name}: {one_line(value)}" for name, value in facts if value)
+
+
+def _unsure(details: Details) -> str:
+    """Said when nobody here can see whether the process that began it still lives."""
+    return " (or running on another host)" if details.result.result == "INTERRUPTED" else ""
+
+
+def _way_back(details: Details) -> str | None:
+    if details.plan is None:
+        return None
+    back = details.plan.reference_version or "nothing: no release was verified before it"
+    return f"{back}{' (by itself, if it fails)' if details.plan.auto_rollback and details.plan.reference_version else ''}"
+
+
+def _steps(details: Details) -> str:
+    result = details.result
+    if result.state in _NOT_BEGUN or result.dry_run:
+        return section("Plan", planned(result.steps, ""))
+    return section("Steps", ran(result.steps))
+
+
+def _decision(decision: DecisionDetail) -> str:
+    if decision.answer is None:
+        return f"  {decision.decision_id}: open since {_time(decision.asked_at or '')}: {one_line(decision.question)}"
+    why = f": {one_line(decision.reason)}" if decision.reason else ""
+    made = f"{decision.decision_id} = {decision.answer}"
+    return f"  {made} by {one_line(decision.by or '?')} ({decision.how}), {_time(decision.answered_at or '')}{why}"
+
+
+def _checks(checks: Iterable[CheckDetail]) -> Iterable[str]:
+    for check in checks:
+        yield f"  {when(check.at)}  {check.phase} {check.round}{check_line(check.name, check.status, check.message)}"
+
+
+def _errors(details: Details) -> str:
+    result = details.result
+    steps = [*result.steps, *result.on_failure, *(result.rollback.steps if result.rollback else ())]
+    # The health check's own words stand among the checks.
+    text_ = failed_steps(step for step in steps if step.step != "health_check")
+    told = {step.step for step in steps if step.status == "failed"}
+    if result.error is not None and result.error.step not in told:
+        text_ += error_text(result.error.step, result.error.message)
+    return text_
+
+
+def _diagnostics(details: Details) -> str:
+    lines = [line for each in details.result.diagnostics for line in tail(each, 20)]
+    return "What the target said:\n" + indented(lines, "  ") if lines else ""
+
+
+def _logs(logs: Iterable[StepLog], deployment_id: str) -> str:
+    lines = [
+        f"  {log.step} (attempt {log.attempt}): {size(log.size_bytes)}, pop-deploy logs {deployment_id} {log.step}"
+        for log in logs
+        if log.has_output
+    ]
+    return "Logs:\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def size(size_bytes: int) -> str:
+    """``17 B``, ``1.2 kB``, ``5.0 MB``."""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    return f"{size_bytes / 1000:.1f} kB" if size_bytes < 1_000_000 else f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def _time(time: str) -> str:
+    return f"{time[:10]} {time[11:19]} UTC"
