@@ -1,9 +1,11 @@
-# make test    set up and run every test whose back-end answers       make check   format, lint, types, fast tests (< 60 s)
-# make demo    set up and show a deployment, a failure, a rollback    make crash   kill real processes at every recorded instant
-# make bench   ratios against raw commands and raw sqlite3            make lock    renew requirements/ from pyproject.toml
-PYTHON ?= python3.11
+# make demo    set up and show a deployment, a failure, a rollback    make test    set up and run every test whose back-end answers
+# make check   format, lint, types, fast tests (< 60 s)               make crash   kill real processes at every recorded instant
+# make bench   ratios against raw commands and raw sqlite3            make docs    write the generated pages and schemas anew
+# make wheel   build dist/pop_deploy-*.whl                            make lock    renew requirements/ from pyproject.toml
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= auto
 
 .PHONY: check format lint types unit test crash bench demo docs lock wheel clean
@@ -35,8 +37,11 @@ demo: $(VENV)/run
 	$(BIN)/python examples/demo.py
 
 docs: $(VENV)/dev
+	$(BIN)/python scripts/write_schema.py
 	$(BIN)/python -m orchestrator.rendering.schemas --write docs/schemas
 	$(BIN)/python -m orchestrator.rendering.lifecycle_doc --write docs/lifecycle.md
+	$(BIN)/python -m tests.docs.write_commands
+	$(BIN)/python -m tests.docs.write_fields
 
 wheel: $(VENV)/dev
 	$(BIN)/python -m hatchling build -t wheel
@@ -44,14 +49,15 @@ wheel: $(VENV)/dev
 lock: $(VENV)/dev
 	PYTHON=$(BIN)/python requirements/lock.sh
 
-$(VENV)/run: requirements/runtime.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+# A virtual environment that was left half made (no pip) is made anew.
+$(VENV)/run: requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(PIP) --no-build-isolation --no-deps --editable .
 	touch $@
 
 $(VENV)/dev: $(VENV)/run requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(PIP) --require-hashes -r requirements/dev.txt
 	touch $@
 
 clean:

@@ -132,6 +132,11 @@ def init_surroundings(directory: str) -> Surroundings:
     )
 
 
+def config_path(directory: str) -> str:
+    """Where deploy.json is, or would be."""
+    return data_directory.deploy_json(data_directory.data_directory(directory))
+
+
 def at_work(host: str, boot_id: str, pid: int, start_ticks: int) -> bool | None:
     """Whether the process that claims a slot still runs; None when that cannot be told from here."""
     from orchestrator.adapters import holders
@@ -147,8 +152,8 @@ def this_boot() -> tuple[str, str]:
     return here.host, here.boot_id
 
 
-def live_output(directory: str, attempt_dir: str, environ: Mapping[str, str] = os.environ) -> LiveOutput:
-    """What a running attempt prints, masked, for somebody who follows.
+def live_output(directory: str, target: str, attempt_dir: str, environ: Mapping[str, str] = os.environ) -> LiveOutput:
+    """What a running attempt of a deployment to *target* prints, masked, for somebody who follows.
 
     Raises:
         ConfigError, ConfigMissing: deploy.json says what must be masked, and cannot be read.
@@ -163,7 +168,7 @@ def live_output(directory: str, attempt_dir: str, environ: Mapping[str, str] = o
     config = load_config(directory)
     masker = Masker(config.redact)
     secrets = SecretStore(Path(directory).absolute(), masker, environ)
-    for reference in references(config.raw.get("targets")):
+    for reference in references(config.targets.get(target)):
         secrets.reveal(reference)
     return LiveOutput(Path(attempt_dir), masker)
 

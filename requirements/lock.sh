@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Renews the locked requirements from pyproject.toml: hashes yes, index addresses no.
+#   runtime.txt  what pop-deploy needs to run        build.txt  what building it, also in place, needs besides
+#   dev.txt      all of it, and what the tests need
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -8,13 +10,16 @@ trap 'rm -rf "$work"' EXIT
 import pathlib, sys, tomllib
 project = tomllib.loads(pathlib.Path(sys.argv[1]).read_text())
 work = pathlib.Path(sys.argv[2])
-runtime = [*project["project"]["dependencies"], *project["build-system"]["requires"], "editables"]
-(work / "runtime.in").write_text("\n".join(runtime) + "\n")
-(work / "dev.in").write_text("\n".join([*runtime, *project["dependency-groups"]["dev"]]) + "\n")
+runtime, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
+build = [*project["build-system"]["requires"], "editables"]
+for name, wanted in {"runtime": runtime, "build": build, "dev": [*runtime, *build, *dev]}.items():
+    (work / f"{name}.in").write_text("\n".join(wanted) + "\n")
 PY
 "${PYTHON:-python3}" -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check pip-tools
 options=(--quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
   --no-header --no-annotate --strip-extras --allow-unsafe)
 "$work/venv/bin/pip-compile" "${options[@]}" --output-file "$here/runtime.txt" "$work/runtime.in"
-"$work/venv/bin/pip-compile" "${options[@]}" --constraint "$here/runtime.txt" --output-file "$here/dev.txt" "$work/dev.in"
+"$work/venv/bin/pip-compile" "${options[@]}" --constraint "$here/runtime.txt" --output-file "$here/build.txt" "$work/build.in"
+"$work/venv/bin/pip-compile" "${options[@]}" --constraint "$here/runtime.txt" --constraint "$here/build.txt" \
+  --output-file "$here/dev.txt" "$work/dev.in"

@@ -36,12 +36,13 @@ class RecordedChildren:
     def __init__(self, directory: Path, masker: Masker, stop: StopFlag, say: Callable[[str], None]) -> None:
         self._directory, self._masker, self._stop, self._say = directory, masker, stop, say
 
-    def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int) -> Path:
+    def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int, *, make: bool) -> Path:
         path = self._directory / deployment_id / f"{phase}-{step}-{attempt}"
         if path.exists():
             # Made by a process that died before it could record the intent: nothing ran in it.
             shutil.rmtree(path)
-        path.mkdir(mode=0o700, parents=True)
+        if make:
+            path.mkdir(mode=0o700, parents=True)
         return path
 
     def run(
@@ -104,7 +105,8 @@ class RecordedChildren:
         return Attachment(name, chunks), {"attachment": name, "commands": described}
 
     def discard(self, attempt_dir: Path) -> None:
-        shutil.rmtree(attempt_dir, ignore_errors=True)
+        if attempt_dir.exists():
+            shutil.rmtree(attempt_dir, ignore_errors=True)
 
     def _text(self, data: bytes) -> str:
         return self._masker.mask_bytes(data).decode(errors="replace")[-_TAIL_CHARS:]

@@ -1,4 +1,4 @@
-"""Whether the process that claims a slot is still at work: `at_work`. Reads only; taking its lock to find out would disturb others."""
+"""Whether the process that claims a slot is still at work: `at_work`. Taking the slot's lock to find out would disturb others."""
 
 from __future__ import annotations
 

@@ -23,11 +23,6 @@ class LiveOutput:
         self._tail = AttemptTail(directory)
         self._stream = StreamMasker(masker)
 
-    @property
-    def lost_bytes(self) -> int:
-        """Dropped before they were read."""
-        return self._tail.lost_bytes
-
     def read(self) -> bytes:
         """What can be shown since the last call."""
         return self._stream.feed(self._tail.read())
@@ -36,12 +31,10 @@ class LiveOutput:
 class AttemptTail:
     """The unmasked output of all commands in *directory*, one after another.
 
-    Attributes:
-        lost_bytes: Dropped by a launcher before they were read: it keeps the head and the newest two segments.
+    What a launcher dropped before it was read is left out: it keeps the head and the newest two segments.
     """
 
     def __init__(self, directory: Path) -> None:
-        self.lost_bytes = 0
         self._directory = directory
         self._position = 0
         self._done: set[str] = set()
@@ -68,11 +61,10 @@ class AttemptTail:
         try:
             for number in sorted(int(path.name[4:]) for path in command.glob("out-*")):
                 start = HEAD_BYTES + (number - 1) * SEGMENT_BYTES if number else 0
-                self.lost_bytes += max(0, start - self._position)
                 self._position = max(self._position, start)
                 blocks.append(_after(command / f"out-{number}", self._position - start))
                 self._position += len(blocks[-1])
-        except FileNotFoundError:  # dropped while we looked: the next call counts it as lost
+        except FileNotFoundError:  # dropped while we looked: the next call goes on with what is there
             return b"".join(blocks)
         return b"".join(blocks)
 

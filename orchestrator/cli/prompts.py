@@ -21,7 +21,8 @@ def ask(question: Question) -> str:
     for number, option in enumerate(question.options, 1):
         click.echo(f"  {number}) {option.label} - {option.description}")
     while True:
-        typed: str = click.prompt(f"{question.header} [1-{len(question.options)}]", default="1", show_default=False).strip()
+        asked = f"{question.header} [1-{len(question.options)}]"
+        typed: str = click.prompt(asked, default=question.default, show_default=question.default is not None).strip()
         chosen = _chosen(question, typed)
         if chosen is not None:
             return chosen

@@ -51,13 +51,17 @@ def opened(directory: str, store: str | None) -> Iterator[EventReader]:
 def answer(*, as_json: bool, text: Callable[[], str], data: Callable[[], Any]) -> None:
     """Print *text* for people or *data* for programs; only the one that is wanted is made."""
     if as_json:
-        import json
-
-        # ASCII only, so that every locale and every pipe can carry it.
-        click.echo(json.dumps(data(), indent=2))
+        print_json(data())
     else:
         shown, encoding = text(), sys.stdout.encoding or "utf-8"
         click.echo(shown.encode(encoding, "replace").decode(encoding), nl=False)
+
+
+def print_json(data: Any) -> None:
+    """One document. ASCII only, so that every locale and every pipe can carry it."""
+    import json
+
+    click.echo(json.dumps(data, indent=2))
 
 
 def more_options(directory: str, store: str | None) -> tuple[str, ...]:

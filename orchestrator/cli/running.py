@@ -17,7 +17,7 @@ from orchestrator.services import resume as resuming
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.request import Wish
+from orchestrator.services.request import Wish, like_plan
 from orchestrator.services.workspace import Workspace
 
 
@@ -68,7 +68,10 @@ def execute(deployment_id: str | None, given: Given) -> int:
         names = _names(workspace, given)
         if names is not None:
             return _several(workspace, [given.wish(name) for name in names], given.consent(begun_here=True), ui)
-        journal = driving.begin(workspace, given.wish(given.targets[0] if given.targets else None))
+        wish = given.wish(given.targets[0] if given.targets else None)
+        if given.plan_digest is not None:
+            wish = like_plan(workspace, wish, given.plan_digest)
+        journal = driving.begin(workspace, wish)
         return _one(workspace, journal, given.consent(begun_here=True), ui)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path as FilePath
@@ -33,6 +34,7 @@ Schema = dict[str, Any]
 
 _OWN_KEYS = {"^x-": True}
 _HAS_TYPE = {"required": ["type"], "properties": {"type": {"type": "string"}}}
+_NEXT_SECTION = re.compile(r"^\s*(?:Args|Raises|Returns):$", re.MULTILINE)
 _NAMES = {"pattern": f"^{checks.NAME.pattern}$"}
 _SCALARS: dict[Any, Schema] = {
     str: {"type": "string"},
@@ -78,10 +80,11 @@ def schema_text(config_types: Mapping[str, type]) -> str:
 def _targets(config_types: Mapping[str, type], definitions: _Definitions) -> Schema:
     """Each entry is a `TargetEntry` whose `config` has the class of its `type`, or of its name when it has no `type`."""
     entry = definitions.of_class(TargetEntry)
-    entry["properties"]["type"] = {"enum": [*config_types, None]}
+    entry["properties"]["type"] = {**_description(entry, "type"), "enum": [*config_types, None]}
     override = definitions.of_class(TargetEntry, partial=True)
     override["properties"] = {key: value for key, value in override["properties"].items() if key not in SAME_EVERYWHERE}
     entry["properties"]["environments"] = {
+        **_description(entry, "environments"),
         "type": "object",
         "propertyNames": _NAMES,
         "additionalProperties": {"$ref": "#/$defs/Override"},
@@ -96,6 +99,10 @@ def _targets(config_types: Mapping[str, type], definitions: _Definitions) -> Sch
         "properties": {kind: _named_like(kind) for kind in config_types},
         "additionalProperties": {"$ref": "#/$defs/Target", **_HAS_TYPE},
     }
+
+
+def _description(schema: Schema, key: str) -> Schema:
+    return {"description": schema["properties"][key]["description"]}
 
 
 def _of_kind(config: type, definitions: _Definitions) -> Schema:
@@ -202,13 +209,16 @@ def _is_given(key: str) -> Schema:
 
 
 def _documented(cls: type) -> tuple[str, dict[str, str]]:
-    """First sentence of the docstring of *cls*, and what its section ``Attributes:`` says of each field."""
+    """First line of the docstring of *cls*, and what its section ``Attributes:`` says of each field."""
     text = cls.__doc__ or ""
+    section = _NEXT_SECTION.split(text.partition("Attributes:")[2])[0]
     described: dict[str, str] = {}
-    for line in text.partition("Attributes:")[2].splitlines():
-        name, colon, words = line.strip().partition(": ")
-        if colon and name.isidentifier():
-            described[name] = words
-        elif line.strip() and described:
-            described[next(reversed(described))] += f" {line.strip()}"
+    names: list[str] = []
+    for line in section.splitlines():
+        before, colon, words = line.strip().partition(": ")
+        if colon and all(name.isidentifier() for name in before.split(", ")):
+            names = before.split(", ")
+            described |= dict.fromkeys(names, words)
+        elif line.strip():
+            described |= {name: f"{described[name]} {line.strip()}" for name in names}
     return text.partition("\n")[0], described

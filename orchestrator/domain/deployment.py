@@ -15,6 +15,7 @@ from orchestrator.domain.errors import IllegalTransition, NotConfirmed, PlanStal
 from orchestrator.domain.execution import Execution, Phase, Rollback, Status, StepRecord
 from orchestrator.domain.lifecycle import UNDER_WAY, State, Trigger, target_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
+from orchestrator.domain.questions import CONFIRM_ROLLBACK, STEP_OUTCOME
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Deployment:
     finished_at: str | None = None
     actor: str = ""
     open_decision: e.DecisionRequested | None = None
+    asked: dict[str, e.DecisionRequested] = field(default_factory=dict)
     answers: dict[str, e.DecisionMade] = field(default_factory=dict)
     plan: Plan | None = None
     prepared: e.DeploymentPrepared | None = None
@@ -180,7 +182,7 @@ def _mode(d: Deployment, event: e.ModeSelected, time: str) -> None:
 
 
 def _asked(d: Deployment, event: e.DecisionRequested, time: str) -> None:
-    d.open_decision = event
+    d.open_decision = d.asked[event.decision_id] = event
     d.answers.pop(event.decision_id, None)
 
 
@@ -228,7 +230,9 @@ def _record(d: Deployment, event: e.StepStarted | e.StepSucceeded | e.StepFailed
 def _step_started(d: Deployment, event: e.StepStarted, time: str) -> None:
     record = _record(d, event)
     record.status, record.attempt, record.started, record.started_at = Status.RUNNING, event.attempt, event, time
+    record.effect = record.step.effect
     d.interrupted = None
+    d.answers.pop(STEP_OUTCOME.decision_id, None)
 
 
 def _step_succeeded(d: Deployment, event: e.StepSucceeded, time: str) -> None:
@@ -236,7 +240,9 @@ def _step_succeeded(d: Deployment, event: e.StepSucceeded, time: str) -> None:
     record.status, record.started, record.finished_at = Status.DONE, None, time
     record.data, record.message, record.found = event.data, event.message, event.found
     record.exit_code, record.duration_ms, record.output = event.exit_code, event.duration_ms, event.output
-    if d.open_decision is not None and d.open_decision.decision_id == "step_outcome":
+    # What was answered about this step says nothing about the next one.
+    d.answers.pop(STEP_OUTCOME.decision_id, None)
+    if d.open_decision is not None and d.open_decision.decision_id == STEP_OUTCOME.decision_id:
         d.open_decision = None
 
 
@@ -244,6 +250,8 @@ def _step_failed(d: Deployment, event: e.StepFailed, time: str) -> None:
     record = _record(d, event)
     record.status, record.started, record.finished_at = Status.FAILED, None, time
     record.error, record.stderr, record.trace = event.message, event.stderr, event.trace
+    # An earlier attempt whose end nobody saw may have changed something all the same.
+    record.effect = record.step.effect and (event.effect or event.attempt > 1)
     record.exit_code, record.duration_ms, record.output = event.exit_code, event.duration_ms, event.output
 
 
@@ -272,6 +280,7 @@ def _rollback_started(d: Deployment, event: e.RollbackStarted, time: str) -> Non
     plan = Plan.from_json(event.plan)
     d.rollback = Rollback(plan, Release.from_json(event.to), event.automatic, event.by, event.reason, time)
     before, d.backward, d.rollback_failure = d.backward, Execution.of(Phase.ROLLBACK, plan.steps), None
+    d.answers.pop(CONFIRM_ROLLBACK.decision_id, None)  # one confirmation, one rollback
     for name, record in d.backward.records.items():
         # Attempts are counted over all rollbacks of the deployment: they name the logs.
         record.attempt = before.records[name].attempt if before and name in before.records else 0

@@ -73,7 +73,7 @@ class DecisionRequested(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionMade(Event):
-    """A question was answered: *how* is prompt, option, yes, default, script or decide."""
+    """A question was answered: *how* is prompt, option, yes, default, script, decide, confirm, or probe (by the target itself)."""
 
     decision_id: str
     answer: str
@@ -184,13 +184,17 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepProbed(Event):
-    """After a crash the target was asked whether the step's effect was made: done, not_done or unknown."""
+    """After a crash the target was asked whether the step's effect was made: done, not_done or unknown.
+
+    *output*: of the attempt, where it is over and no outcome will say it.
+    """
 
     phase: str
     step: str
     attempt: int
     answer: str
     detail: str
+    output: Json | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +214,8 @@ class StepSucceeded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepFailed(Event):
+    """*effect*: it may have changed something; False where the target knows that this attempt did not."""
+
     phase: str
     step: str
     attempt: int
@@ -219,6 +225,7 @@ class StepFailed(Event):
     stderr: str = ""
     trace: str = ""
     output: Json | None = None
+    effect: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

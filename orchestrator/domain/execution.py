@@ -31,7 +31,12 @@ class Status(StrEnum):
 
 @dataclass
 class StepRecord:
-    """What is known of one step. *started* stays set while the outcome is not on record."""
+    """What is known of one step.
+
+    Attributes:
+        started: Set while the outcome is not on record.
+        effect: It may have changed something: some attempt was started, and it is not known that it did nothing.
+    """
 
     step: Step
     status: Status = Status.PENDING
@@ -48,6 +53,7 @@ class StepRecord:
     duration_ms: int = 0
     found: bool = False
     output: Mapping[str, Any] | None = None
+    effect: bool = False
 
 
 @dataclass
@@ -82,12 +88,12 @@ class Execution:
     @property
     def effect(self) -> bool:
         """A step with an effect may have changed something."""
-        return any(record.attempt and record.step.effect for record in self.records.values())
+        return any(record.effect for record in self.records.values())
 
     @property
     def touched_live(self) -> bool:
         """A step that changes what is live may have started."""
-        return any(record.attempt and record.step.live and record.step.effect for record in self.records.values())
+        return any(record.effect and record.step.live for record in self.records.values())
 
 
 @dataclass

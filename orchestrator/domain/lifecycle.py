@@ -56,12 +56,13 @@ EDGES: tuple[tuple[Trigger, tuple[State, ...], State, str], ...] = (
     (T.PAUSE, (S.EXECUTING,), S.PAUSED, "a canary waits"),
     (T.CONTINUE, (S.PAUSED,), S.EXECUTING, "the canary goes on"),
     (T.DEPLOY, (S.EXECUTING,), S.DEPLOYED, "the last step is done"),
-    (T.VERIFY, (S.DEPLOYED, S.VERIFIED), S.VERIFIED, "the target's evidence and the health check passed"),
-    (T.DOUBT, (S.DEPLOYED, S.VERIFIED), S.DEPLOYED, "a later verification failed"),
+    # From rolled_back where a later rollback has made its release live again.
+    (T.VERIFY, (S.DEPLOYED, S.VERIFIED, S.ROLLED_BACK), S.VERIFIED, "the target's evidence and the health check passed"),
+    (T.DOUBT, (S.DEPLOYED, S.VERIFIED, S.ROLLED_BACK), S.DEPLOYED, "a later verification failed"),
     (T.FAIL, (S.EXECUTING, S.PAUSED, S.DEPLOYED), S.FAILED, "a step or the verification failed"),
     (
         T.ROLL_BACK,
-        (S.FAILED, S.DEPLOYED, S.VERIFIED, S.ABORTED, S.ROLLBACK_FAILED),
+        (S.FAILED, S.DEPLOYED, S.VERIFIED, S.ABORTED, S.ROLLED_BACK, S.ROLLBACK_FAILED),
         S.ROLLING_BACK,
         "the last verified release is brought back",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -151,7 +152,7 @@ class Plan:
     def differences(self, other: Plan) -> list[str]:
         """What makes *other* another plan, as phrases for a person: ``source: sha256:1.. -> sha256:2..``."""
         found = [
-            f"{name}: {self.inputs.get(name)} -> {other.inputs.get(name)}"
+            f"{name}: {_short(self.inputs.get(name))} -> {_short(other.inputs.get(name))}"
             for name in sorted({*self.inputs, *other.inputs})
             if self.inputs.get(name) != other.inputs.get(name)
         ]
@@ -184,6 +185,11 @@ class Plan:
                 "release": Release.from_json(data["release"]),
             }
         )
+
+
+def _short(value: Any) -> str:
+    """For people: twelve digits of a digest tell two apart."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", str(value)) if value is not None else "none"
 
 
 def canonical_json(value: Any) -> bytes:

@@ -23,12 +23,13 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """*header* has at most 12 characters. The first option is the one shown as default on a terminal."""
+    """*header* has at most 12 characters; *default* is what Enter answers on a terminal, None where nothing may go unread."""
 
     decision_id: str
     question: str
     header: str
     options: tuple[Option, ...]
+    default: str | None = None
 
     def check(self, answer: str) -> str:
         """*answer* in its stored form (``dry-run`` is ``dry_run``).
@@ -55,6 +56,7 @@ DEPLOY_TARGET = Question(
         Option("all", "All targets", "Deploy to all enabled targets"),
         Option("specific", "Choose target", "Select a specific target"),
     ),
+    default="primary",
 )
 DEPLOY_MODE = Question(
     "deploy_mode",
@@ -65,6 +67,7 @@ DEPLOY_MODE = Question(
         Option("deploy", "Deploy", "Execute the deployment"),
         Option("canary", "Canary deploy", "Deploy to small percentage first"),
     ),
+    default="dry_run",
 )
 CONFIRM_DEPLOY = Question(
     "confirm_deploy",
@@ -81,19 +84,20 @@ POST_DEPLOY = Question(
     "Deployment complete. What next?",
     "Result",
     (
-        Option("done", "Done", "Deployment successful, finish"),
         Option("verify", "Verify deployment", "Run health checks on deployed service"),
         Option("rollback", "Rollback", "Something went wrong, roll back"),
+        Option("done", "Done", "Deployment successful, finish"),
     ),
+    default="done",
 )
 AFTER_FAILURE = Question(
     "after_failure",
     "Deployment failed. What next?",
     "Failure",
     (
-        Option("abort", "Abort", "Leave it as it is and close this deployment"),
         Option("retry", "Retry", "Start a new deployment of the same version"),
         Option("rollback", "Rollback", "Bring back the last verified release"),
+        Option("abort", "Abort", "Leave it as it is and close this deployment"),
     ),
 )
 CONFIRM_ROLLBACK = Question(

@@ -30,6 +30,10 @@ class HealthCheck:
     """One of *url*, *tcp* ("host:port") or *command* (argument list) is set.
 
     Attributes:
+        url: Asked with GET, without a proxy; a redirect is not followed.
+        tcp: Healthy when a connection is accepted.
+        command: Run in the project's directory; healthy when it exits with 0.
+        headers: Sent with the request.
         expect_status: HTTP status that means healthy.
         expect_body: Regular expression that must be found in the body.
         initial_delay_s: Wait before the first try.
@@ -50,7 +54,13 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """The user's own commands around a deployment: lists of argument lists, run in the project's directory."""
+    """The user's own commands around a deployment: lists of argument lists, run in the project's directory.
+
+    Attributes:
+        before_deploy: Before the target's own steps.
+        after_deploy: After them, before the verification.
+        on_failure: When a step or the verification has failed, before the way back.
+    """
 
     before_deploy: tuple[tuple[str, ...], ...] = ()
     after_deploy: tuple[tuple[str, ...], ...] = ()
@@ -59,7 +69,13 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
-    """A period without live deployments; both ends are ISO 8601 times with an offset."""
+    """A period without live deployments; both ends are ISO 8601 times with an offset.
+
+    Attributes:
+        start: First moment.
+        end: First moment after it.
+        reason: Shown to whoever is refused.
+    """
 
     start: str
     end: str
@@ -68,7 +84,15 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentRules:
-    """Rules of one environment; the defaults are those of an environment that nobody configured."""
+    """Rules of one environment; the defaults are those of an environment that nobody configured.
+
+    Attributes:
+        requires_validation: A live deployment needs a validation that passed; true for ``production`` unless it says otherwise.
+        validation_max_age_s: How old that validation may be, seconds.
+        approvals: How many people have to approve a live deployment.
+        auto_rollback: For targets that do not say it themselves.
+        freeze: Periods without live deployments.
+    """
 
     requires_validation: bool = False
     validation_max_age_s: int = 3600

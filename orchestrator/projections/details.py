@@ -1,7 +1,7 @@
 """Everything about one deployment as one object: `details`, for `pop-deploy show`.
 
-Made from its own events: the report that `execute` prints (`DeploymentResult`), and beside it what that leaves out: who asked, confirmed
-and decided, when and why; the plan with its inputs; every round of checks; refusals; where the logs are.
+Made from its own events: the report that `execute` prints (`DeploymentResult`), and beside it what that leaves out: who asked,
+confirmed and decided, when and why; the plan with its inputs; every round of checks; refusals; where the logs are.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def _decisions(history: History) -> tuple[DecisionDetail, ...]:
             asked = DecisionDetail(decision_id=event.decision_id, question="", asked_at=None)
             if found and found[-1].decision_id == event.decision_id and found[-1].answer is None:
                 asked = found.pop()
-            made = {"answer": event.answer, "how": event.how, "by": event.by, "reason": event.reason or None}
-            found.append(replace(asked, **made, answered_at=time))
+            reason = event.reason or None
+            found.append(replace(asked, answer=event.answer, how=event.how, by=event.by, reason=reason, answered_at=time))
     return tuple(found)
 
 

@@ -57,7 +57,7 @@ def _ended(deployment: Deployment) -> list[list[str]]:
         case State.VERIFIED:
             # Without an ID these mean the newest deployment of the primary target.
             name = [] if deployment.prepared is not None and deployment.prepared.primary else [deployment.id]
-            return [["verify", *name], ["rollback", *name]]
+            return [["verify", *name], *([["rollback", *name]] if deployment.reference is not None else [])]
         case State.SIMULATED:
             return [_live(deployment)] if deployment.simulated_ok else [_again(deployment, Mode.DRY_RUN)]
         case State.FAILED:

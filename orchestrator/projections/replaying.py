@@ -54,7 +54,8 @@ class Replay:
 
 def replay(deployment_id: str, history: Iterable[tuple[e.Event, RecordedEvent]], *, at: int | None = None) -> Replay:
     """Fold *history* one event at a time, up to version *at* if given."""
-    deployment, moments, problem = Deployment(), [], None
+    deployment, problem = Deployment(), None
+    moments: list[Moment] = []
     for event, recorded in history:
         if at is not None and recorded.version > at:
             break

@@ -48,6 +48,10 @@ class StepLog:
     size_bytes: int = 0
     notes: tuple[str, ...] = ()
 
+    def fits(self, step: str | None) -> bool:
+        """Whether it is meant by *step*: the step's name, ``PHASE/STEP/ATTEMPT``, or None for all."""
+        return step in {None, self.step, self.name}
+
 
 class StepLogs:
     """The attempts as far as events were told. Keeps the order in which they started."""

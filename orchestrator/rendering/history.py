@@ -28,7 +28,9 @@ def deployment(row: DeploymentRow) -> dict[str, Any]:
     """One deployment with the names that all our JSON uses."""
     fields = row._asdict()
     del fields["position"]
-    step = {"name": fields.pop("step")} | {name: fields.pop(f"step_{name}") for name in ("title", "number", "total", "started_at")}
+    step = {"name": fields.pop("step")} | {
+        name: fields.pop(f"step_{name}") for name in ("title", "number", "total", "started_at")
+    }
     error = {"step": fields.pop("error_step"), "message": fields.pop("error")}
     return {
         "deployment_id": fields.pop("id"),

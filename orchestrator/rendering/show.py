@@ -13,7 +13,14 @@ from orchestrator.rendering.text import duration, indented, one_line, tail
 
 Paint = Callable[[str, str], str]
 
-_COLOURS = {"SUCCESS": "green", "SIMULATED": "green", "FAILED": "red", "ROLLBACK": "red", "ROLLED": "yellow", "INTERRUPTED": "yellow"}
+_COLOURS = {
+    "SUCCESS": "green",
+    "SIMULATED": "green",
+    "FAILED": "red",
+    "ROLLBACK": "red",
+    "ROLLED": "yellow",
+    "INTERRUPTED": "yellow",
+}
 _NOT_BEGUN = frozenset({"requested", "prepared", "confirmed"})
 
 
@@ -26,10 +33,16 @@ def text(details: Details, *, paint: Paint) -> str:
     return (
         head
         + section("Decisions", map(_decision, details.decisions))
-        + section("Refused", (f"  {when(refusal.at)}  {refusal.rule}: {one_line(refusal.message)}" for refusal in details.refusals))
+        + section(
+            "Refused", (f"  {when(refusal.at)}  {refusal.rule}: {one_line(refusal.message)}" for refusal in details.refusals)
+        )
         + _steps(details)
         + section("On failure", ran(result.on_failure))
-        + (section(f"Rolled back to {back.to}" if back.finished_at else f"Rolling back to {back.to}", ran(back.steps)) if back else "")
+        + (
+            section(f"Rolled back to {back.to}" if back.finished_at else f"Rolling back to {back.to}", ran(back.steps))
+            if back
+            else ""
+        )
         + section("Checks", _checks(details.checks))
         + closing(_errors(details), _diagnostics(details), _logs(details.logs, result.deployment_id), next_line(result.next))
     )
@@ -43,7 +56,10 @@ def _head(details: Details, paint: Paint) -> Iterable[str]:
     facts: list[tuple[str, str | None]] = [
         ("Project", details.project),
         ("Target", target + (f", {plan.kind}" if plan else "")),
-        ("Version", f"{result.version} ({details.version_source or 'unknown source'}), {commit}{', dirty' if details.dirty else ''}"),
+        (
+            "Version",
+            f"{result.version} ({details.version_source or 'unknown source'}), {commit}{', dirty' if details.dirty else ''}",
+        ),
         ("Requested", f"{_time(details.requested_at)} by {details.actor}{f' ({details.ci})' if details.ci else ''}"),
         ("Reason", details.reason),
         ("Caused by", details.caused_by),

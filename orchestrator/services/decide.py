@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.questions import CONFIRM_DEPLOY, Option, Question
+from orchestrator.domain.questions import CONFIRM_DEPLOY, QUESTIONS, Option, Question
 from orchestrator.services.abort import abort
 from orchestrator.services.confirm import confirm
 from orchestrator.services.repository import Journal
@@ -17,7 +17,9 @@ def open_question(deployment: Deployment) -> Question | None:
     asked = deployment.open_decision
     if asked is None:
         return None
-    return Question(asked.decision_id, asked.question, asked.header, tuple(Option(**option) for option in asked.options))
+    known = QUESTIONS.get(asked.decision_id)
+    options = tuple(Option(**option) for option in asked.options)
+    return Question(asked.decision_id, asked.question, asked.header, options, known.default if known else None)
 
 
 def decide(workspace: Workspace, journal: Journal, decision_id: str, answer: str, *, how: str, reason: str = "") -> str:

@@ -95,7 +95,7 @@ def _check_wanted(workspace: Workspace, journal: Journal, consent: Consent, plan
     except PlanStale as stale:
         earlier = deployments.by_plan_digest(workspace.store, consent.plan_digest)
         if earlier is None:
-            raise PlanStale(f"no plan {consent.plan_digest} is on record. Next: pop-deploy prepare", stale.differences) from stale
+            raise
         before = fold(workspace.store, earlier)[0].plan
         assert before is not None  # noqa: S101 - found by its plan
         raise _stale(before.differences(planned.plan)) from stale
@@ -231,6 +231,7 @@ def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagn
     deployment = journal.deployment
     if deployment.on_failure is not None and deployment.on_failure.records:
         _, target = open_target(workspace, deployment)
+        workspace.narrator.phase("On failure")
         run_steps(Road(workspace, journal, target, deployment.on_failure, len(deployment.on_failure.records)))
     failed = deployment.fail(step, message, trace=trace, diagnostics=diagnostics)
     back = begin_automatic(workspace, journal, failed)

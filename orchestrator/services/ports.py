@@ -95,8 +95,9 @@ class Settled:
 class Children(Protocol):
     """Children that survive us, and what they leave behind (9-protocols)."""
 
-    def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int) -> Path:
-        """A new private directory for the attempt; made before the intent is recorded, so that its absence means something."""
+    def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int, *, make: bool) -> Path:
+        """A private directory of the attempt's own. *make* it now, before the intent is recorded: then an empty one proves that
+        nothing was started. Otherwise it is made when something is put in it."""
         ...
 
     def run(
@@ -120,7 +121,7 @@ class Children(Protocol):
         ...
 
     def discard(self, attempt_dir: Path) -> None:
-        """Remove the attempt's files: its outcome is on record."""
+        """Remove the attempt's files, if there are any: its outcome is on record."""
         ...
 
 

@@ -7,13 +7,14 @@ epoch), then applied to the aggregate. What is in memory is therefore never ahea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 
 from eventstore import NO_STREAM, Attachment, EventReader, Guard, NewEvent, WrongExpectedVersion
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.events import DeploymentRequested, Event
+from orchestrator.domain.events import DeploymentPrepared, DeploymentRequested, Event, RollbackStarted
 from orchestrator.domain.ids import stream_of
 from orchestrator.services.codec import CODEC
 from orchestrator.services.workspace import Workspace
@@ -45,11 +46,13 @@ class Journal:
         Raises:
             WrongExpectedVersion: Somebody else wrote to this deployment; nothing was written.
             GuardFailed: The slot was taken over; nothing was written.
+            UsageProblem: A secret stands where only what is recorded can be carried out; nothing was written.
         """
         workspace, clean = self._workspace, [self._masked(event) for event in events]
-        metadata = orjson.dumps(self._metadata(), option=orjson.OPT_SORT_KEYS)
+        deployment_id = self.deployment.id or _id_of(events[0])
+        metadata = orjson.dumps(self._metadata(deployment_id), option=orjson.OPT_SORT_KEYS)
         self._version = workspace.store.append(
-            stream_of(self.deployment.id or _id_of(events[0])),
+            stream_of(deployment_id),
             [NewEvent(new.type, new.data, metadata, new.schema_version) for new, _ in clean],
             expected_version=self._version,
             guard=self.guard,
@@ -60,24 +63,33 @@ class Journal:
             self.deployment.apply(event, now)
 
     def _masked(self, event: Event) -> tuple[NewEvent, Event]:
-        """No secret reaches the store: an event that holds one is rewritten before it is recorded."""
+        """No secret reaches the store: an event that holds one is rewritten before it is recorded.
+
+        What is carried out is what was recorded; so what would be carried out differently is refused instead.
+        """
         new = CODEC.encode(event)
         fields = orjson.loads(new.data)
         masked = self._workspace.mask.mask_json(fields)
-        if masked == fields:
+        if masked is fields or masked == fields:
             return new, event
+        for name in _VERBATIM.get(type(event), ()):
+            if masked[name] != fields[name]:
+                raise UsageProblem(
+                    f"deploy.json: {name}: holds a secret or what redact matches ({_first_masked(fields[name], masked[name])}), "
+                    'and cannot be recorded as it is. Refer to a secret with {"env": "NAME"}, or make redact narrower.'
+                )
         clean: Event = type(event)(**masked)
         return CODEC.encode(clean), clean
 
-    def _metadata(self) -> dict[str, object]:
+    def _metadata(self, deployment_id: str) -> dict[str, object]:
         workspace = self._workspace
         return {
             "actor": workspace.actor,
             "host": workspace.here.host,
             "pid": workspace.here.pid,
             "tool_version": workspace.tool_version,
-            "correlation_id": self.deployment.id,
-            "causation_id": f"{stream_of(self.deployment.id)}@{self._version}" if self._version >= 0 else None,
+            "correlation_id": deployment_id,
+            "causation_id": f"{stream_of(deployment_id)}@{self._version}" if self._version >= 0 else None,
         }
 
 
@@ -114,6 +126,23 @@ def fold(reader: EventReader, deployment_id: str) -> tuple[Deployment, int]:
     if version == NO_STREAM:
         raise UsageProblem(f"no deployment {deployment_id}. Next: pop-deploy history --all-attempts")
     return deployment, version
+
+
+_VERBATIM: dict[type[Event], tuple[str, ...]] = {
+    DeploymentRequested: ("deployment_id", "project", "environment", "version", "target"),
+    DeploymentPrepared: ("plan", "on_failure"),
+    RollbackStarted: ("plan", "to"),
+}
+"""Fields that mean something else when a part of them is masked."""
+
+
+def _first_masked(before: Any, after: Any) -> str:
+    """The first text inside two JSON values that masking has changed, as it is afterwards."""
+    if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
+        return next(_first_masked(value, after[key]) for key, value in before.items() if value != after[key])
+    if isinstance(before, list) and isinstance(after, list):
+        return next(_first_masked(one, other) for one, other in zip(before, after, strict=True) if one != other)
+    return str(after)
 
 
 def _id_of(event: Event) -> str:

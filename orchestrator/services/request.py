@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.config import default_target, enabled_targets, environment_name, resolve
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import DecisionOpen, UsageProblem
+from orchestrator.domain.errors import DecisionOpen, PlanStale, UsageProblem
 from orchestrator.domain.plan import Mode, Slot
 from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, Question, which_target
 from orchestrator.domain.versions import checked_version
 from orchestrator.projections import deployments
-from orchestrator.services.repository import Journal, create
+from orchestrator.services.repository import Journal, create, fold
 from orchestrator.services.workspace import Workspace
 
 
@@ -63,6 +63,26 @@ def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journa
             reason=wish.reason,
             ci=workspace.ci,
         ),
+    )
+
+
+def like_plan(workspace: Workspace, wish: Wish, digest: str) -> Wish:
+    """``--plan DIGEST``: what *wish* leaves open is as in the deployment that was planned with it.
+
+    Raises:
+        PlanStale: No such plan is on record.
+        UsageProblem: Several plans begin like this.
+    """
+    earlier = deployments.by_plan_digest(workspace.store, digest)
+    if earlier is None:
+        raise PlanStale(f"no plan {digest} is on record. Next: pop-deploy prepare", [f"plan: {digest} -> none"])
+    planned = fold(workspace.store, earlier)[0]
+    return replace(
+        wish,
+        target=wish.target or planned.target,
+        environment=wish.environment or planned.requested.environment,
+        version=wish.version or planned.requested.version,
+        mode=wish.mode or planned.plan_mode,
     )
 
 

@@ -23,10 +23,16 @@ class Attempt:
     deployment_id: str
     attempt: int
     outcomes: Outcomes
-    attempt_dir: Path
+    directory: Path
     started: float
     last: ChildEnded | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def attempt_dir(self) -> Path:
+        """See `StepRun.attempt_dir`. Made when it is first asked for: a step without a command needs none."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.directory
 
     def command(
         self,

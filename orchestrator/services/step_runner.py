@@ -81,7 +81,9 @@ def _attempt(road: Road, record: StepRecord, before: _Finished | None) -> _Finis
             _commit(road, before)
         workspace.stop.check()
     attempt = record.attempt + 1
-    directory = workspace.children.attempt_dir(road.journal.deployment.id, road.execution.phase, step.name, attempt)
+    directory = workspace.children.attempt_dir(
+        road.journal.deployment.id, road.execution.phase, step.name, attempt, make=step.command is not None
+    )
     intent = _intent(road, step, attempt, directory)
     if before is not None:
         road.journal.record(before.event, intent, attachments=before.attachments)
@@ -218,7 +220,7 @@ def _as_found(road: Road, record: StepRecord, observation: Observation, director
 
 
 def _finished(road: Road, run: Attempt, outcome: StepOutcome, duration_ms: int) -> _Finished:
-    attachments, output = _output(road, run.step, run.attempt, run.attempt_dir, run.notes)
+    attachments, output = _output(road, run.step, run.attempt, run.directory, run.notes)
     event = e.StepSucceeded(
         phase=road.execution.phase,
         step=run.step.name,
@@ -229,7 +231,7 @@ def _finished(road: Road, run: Attempt, outcome: StepOutcome, duration_ms: int) 
         duration_ms=duration_ms,
         output=output,
     )
-    return _Finished(event, attachments, run.attempt_dir)
+    return _Finished(event, attachments, run.directory)
 
 
 def _commit(road: Road, finished: _Finished) -> None:
@@ -240,7 +242,7 @@ def _commit(road: Road, finished: _Finished) -> None:
 def _record_failure(road: Road, run: Attempt, error: Exception) -> None:
     workspace, step = road.workspace, run.step
     duration = _ms(workspace, run.started)
-    attachments, output = _output(road, step, run.attempt, run.attempt_dir, run.notes)
+    attachments, output = _output(road, step, run.attempt, run.directory, run.notes)
     tail = error.output_tail if isinstance(error, StepError) else ""
     code = error.exit_code if isinstance(error, StepError) else None
     road.journal.record(
@@ -257,7 +259,7 @@ def _record_failure(road: Road, run: Attempt, error: Exception) -> None:
         ),
         attachments=attachments,
     )
-    workspace.children.discard(run.attempt_dir)
+    workspace.children.discard(run.directory)
     workspace.narrator.step_finished("failed", duration)
 
 

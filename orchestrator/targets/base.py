@@ -176,7 +176,11 @@ class StepRun(Protocol):
     deployment_id: str
     attempt: int
     outcomes: Outcomes
-    attempt_dir: Path
+
+    @property
+    def attempt_dir(self) -> Path:
+        """A private directory of this attempt's own; it is gone when the outcome is on record."""
+        ...
 
     def command(
         self,

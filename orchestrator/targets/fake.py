@@ -261,8 +261,7 @@ class FakeTarget:
         )
 
     def _do(self, step: Step, run: StepRun) -> None:
-        line = f"{run.deployment_id} {step.name} {run.attempt}"
-        live = ""
+        line, live = f"{run.deployment_id} {step.name} {run.attempt}" if step.effect else "", ""
         if step.inputs["release"] is not None:
             release = Release.from_json(step.inputs["release"])
             release = release if release.deployment_id else replace(release, deployment_id=run.deployment_id)
@@ -274,8 +273,7 @@ class FakeTarget:
             run.command([*program, world, line, live, str(step.inputs["delay_s"]), str(pid)])
         else:
             self.tools.clock.sleep(step.inputs["delay_s"])
-            if step.effect:
-                fake_child.make_effect(world, line, live, lambda: _kill_here(step, "mid"))
+            fake_child.make_effect(world, line, live, lambda: _kill_here(step, "mid"))
 
 
 class _FakeWithCanary(FakeTarget):

@@ -1,7 +1,8 @@
 """Makes one effect in the world of a `fake` target: run as a program by its child steps, called by the others.
 
-Arguments: DIRECTORY LINE LIVE DELAY_S KILL_PID. LIVE is what `live.json` is to hold, or "" when the step does not change it.
-KILL_PID is the process to kill in the middle of the effect (`fake.py` says what for), or 0. Imports nothing of ours.
+Arguments: DIRECTORY LINE LIVE DELAY_S KILL_PID. LINE is "" for a step without an effect; LIVE is what `live.json` is to hold, or
+"" when the step does not change it. KILL_PID is the process to kill in the middle of the effect (`fake.py` says what for), or 0.
+Imports nothing of ours.
 """
 
 import os
@@ -38,7 +39,8 @@ def make_effect(directory: str, line: str, live: str, midway: Callable[[], None]
         _write(temporary, live, os.O_TRUNC)
         temporary.replace(world / "live.json")
     midway()
-    _write(world / "effects.log", line + "\n", os.O_APPEND)
+    if line:
+        _write(world / "effects.log", line + "\n", os.O_APPEND)
 
 
 def _write(path: Path, text: str, how: int) -> None:

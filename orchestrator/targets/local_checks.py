@@ -18,9 +18,9 @@ from orchestrator.targets import processes
 from orchestrator.targets.base import Check, CheckStatus
 from orchestrator.targets.local_place import Place
 from orchestrator.targets.local_plans import ACTIVATE, BUILD, RELEASE, RESTART, env_from_json
-from orchestrator.targets.local_releases import Copied, measure, reason
+from orchestrator.targets.local_releases import Copied, measure, reason, size
 from orchestrator.targets.local_service import Service, State
-from orchestrator.targets.local_steps import Surroundings, require_apart, size
+from orchestrator.targets.local_steps import Surroundings, require_apart
 
 SETTLE_S = 1.0
 """How long a service must have lived before it counts as running: most that cannot run end within their first second."""
@@ -149,7 +149,7 @@ def _secrets(around: Surroundings, env: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def _judge_source(source: Path, found: Copied, builds: bool) -> Answered:
-    amount = f"{source}: {found.files} files, {size(found.bytes)}"
+    amount = f"{source}: {found}"
     if found.escaping:
         links = ", ".join(found.escaping[:5])
         return (

@@ -37,6 +37,9 @@ class Copied:
     skipped: list[str] = field(default_factory=list)
     escaping: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        return f"{self.files} file{'' if self.files == 1 else 's'}, {size(self.bytes)}"
+
 
 def make_release(
     place: Place, name: str, source: Path, excludes: Excludes, facts: Mapping[str, Any], tick: Tick
@@ -281,6 +284,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def size(count: float) -> str:
+    """*count* bytes for people: ``4.2 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
 
 
 def reason(error: OSError) -> str:

@@ -72,7 +72,7 @@ def do_release(around: Surroundings, step: Step, run: StepRun) -> StepOutcome:
     record, copied = make_release(place, name, source, excludes, facts, _Ticker(around.tools, run))
     if copied.skipped:
         run.progress(f"left out, neither file nor directory nor link: {', '.join(copied.skipped[:10])}")
-    return StepOutcome(f"{copied.files} files, {size(copied.bytes)}", record.outcome())
+    return StepOutcome(str(copied), record.outcome())
 
 
 def probe_release(place: Place, step: Step, deployment_id: str) -> Observation:
@@ -152,15 +152,6 @@ def do_prune(around: Surroundings, step: Step, run: StepRun) -> StepOutcome:
     return StepOutcome("; ".join((f"{len(removed)} removed", *problems)), {"removed": removed})
 
 
-def size(count: float) -> str:
-    """*count* bytes for people: ``4.2 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} GB"
-
-
 class _Ticker:
     """Called for every block that is copied: tells how far it is once a second, and ends the copy when it has to end."""
 
@@ -173,9 +164,9 @@ class _Ticker:
         now = self._tools.clock.monotonic()
         if now - self._said_at >= 1:
             self._said_at = now
-            self._run.progress(f"{copied.files} files, {size(copied.bytes)}")
+            self._run.progress(str(copied))
             if self._run.remaining_s() <= 0.1:
-                raise StepError(f"the copy was not complete after its timeout_s ({copied.files} files)", effect=False)
+                raise StepError(f"the copy was not complete after its timeout_s ({copied})", effect=False)
 
 
 def _owned(around: Surroundings, step: Step) -> Place:

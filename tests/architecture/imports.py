@@ -56,7 +56,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "orchestrator.config",
         "orchestrator.targets.base",
         "eventstore.errors",
+        # The types of what a reader gives; never a backend.
         "eventstore.store",
+        "eventstore.events",
     ),
     "scripts": ("orchestrator.cli",),
     "scripts.write_schema": ("orchestrator.config", "orchestrator.targets.registry"),

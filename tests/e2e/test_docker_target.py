@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -222,12 +223,13 @@ def test_an_unhealthy_container_fails_the_wait(world: DockerWorld) -> None:
 
 def test_the_wait_ends_at_its_deadline(world: DockerWorld) -> None:
     world.source("1.0.0")
-    target = world.target(run=world.run_spec(stable_s=100), timeout_s=1)
+    target = world.target(run=world.run_spec(stable_s=100))
     plan = world.plan(target, "1.0.0")
-    outcomes = world.apply(world.target(run=world.run_spec(stable_s=100)), plan, "deploy-1.0.0", until="wait")
+    outcomes = world.apply(target, plan, "deploy-1.0.0", until="wait")
+    wait = replace(plan.step("wait"), timeout_s=1)
 
-    with pytest.raises(StepError, match=r"Not rolled out before the step's deadline"):
-        target.apply(plan.step("wait"), world.step_run(plan.step("wait"), "deploy-1.0.0", outcomes))
+    with pytest.raises(StepError, match=r"Not rolled out before the step's deadline(.|\n)*serving 1.0.0"):
+        target.apply(wait, world.step_run(wait, "deploy-1.0.0", outcomes))
 
 
 def test_a_taken_port_is_found_out_before_the_old_container_is_touched(world: DockerWorld) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.execution import Execution, Phase, Status
 from orchestrator.domain.errors import IllegalTransition
+from orchestrator.domain.execution import Execution, Phase, Status
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode, Release, Slot
 from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_DEPLOY, DEPLOY_MODE, STEP_OUTCOME

@@ -37,6 +37,7 @@ def test_follows_a_script_step_by_step(tmp_path: Path) -> None:
         FakeStep(name="push", child=True),
         FakeStep(name="publish", title="Publishing", live=True),
         FakeStep(name="wait", effect=False),
+        FakeStep(name="look", effect=False, child=True),
         FakeStep(name="tidy", repeatable=True),
     )
     fake = Fake(tmp_path, steps=script)
@@ -47,6 +48,7 @@ def test_follows_a_script_step_by_step(tmp_path: Path) -> None:
         ("Push", False, True, False),
         ("Publishing", True, True, False),
         ("Wait", False, False, False),
+        ("Look", False, False, False),
         ("Tidy", False, True, True),
     ]
     assert fake.plan.step("push").command == ("fake-child", "push")

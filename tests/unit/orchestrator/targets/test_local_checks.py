@@ -36,7 +36,7 @@ def test_finds_nothing_wrong_with_a_project_that_can_be_deployed(world: World, m
 
     assert {check.status for check in checks.values()} == {PASS}
     assert list(checks) == ["build program", "secret TOKEN", "source", "path", "disk space", "shared", "run program"]
-    assert checks["source"].message == f"{world.project}: 1 files, {(world.project / 'serve.py').stat().st_size} B"
+    assert checks["source"].message == f"{world.project}: 1 file, {(world.project / 'serve.py').stat().st_size} B"
     assert checks["shared"].message == f"will be made in {world.srv}/shared: uploads"
     assert not any("s3cr3t" in check.message for check in checks.values())
 

@@ -1,0 +1,36 @@
+"""`pop-deploy logs ID [STEP]`: what the steps of a deployment printed."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli import options, reading
+from orchestrator.domain.errors import UsageProblem
+
+
+@click.command(
+    "logs",
+    epilog="""\b
+Examples:
+  pop-deploy logs latest
+  pop-deploy logs deploy-20260318-143022-k3f9 build > build.log
+  pop-deploy logs latest --follow
+""",
+)
+@options.deployment_id()
+@click.argument("step", required=False)
+@click.option("--follow", "-f", is_flag=True, help="Show what comes until the deployment has ended.")
+@options.project
+def command(deployment_id: str, step: str | None, follow: bool, directory: str, store: str | None, as_json: bool) -> None:
+    """What the steps of a deployment printed, all or one of them."""
+    if follow and as_json:
+        raise UsageProblem(
+            "--follow shows output as it comes; one JSON object can only be made at the end. Leave one of them out."
+        )
+    from orchestrator.cli import logs
+
+    with reading.opened(directory, store) as reader:
+        if follow:
+            logs.follow(reader, deployment_id, step, directory)
+        else:
+            logs.show(reader, deployment_id, step, as_json=as_json)

@@ -1,0 +1,257 @@
+"""Where a project stands, as one object: what is live where, what is unfinished, what failed last, and what to type next.
+
+`standing` puts together what the read models say with what deploy.json names. Nothing is asked of a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.lifecycle import UNDER_WAY
+from orchestrator.projections import deployments, releases, slots
+from orchestrator.projections.deployments_table import FAILED, ROLLED_BACK, DeploymentRow
+from orchestrator.projections.next_commands import next_commands
+
+if TYPE_CHECKING:
+    from eventstore.store import EventReader
+
+RUNS, INTERRUPTED, UNSURE, WAITS, CLAIMS = "running", "interrupted", "running or interrupted", "waiting", "claims its slot"
+MOST_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configured:
+    """A target of deploy.json in the environment that is used when none is named."""
+
+    target: str
+    environment: str
+    enabled: bool
+    primary: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What deploy.json says. *problem*: why it cannot be used, or None; *project* is None then."""
+
+    path: str
+    found: bool
+    problem: str | None
+    project: str | None
+    targets: tuple[Configured, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetStanding:
+    """One target in one environment.
+
+    Attributes:
+        configured: deploy.json has it.
+        live_version: Deployed or restored last, as far as the events say; None while nothing was.
+        in_doubt: Deployment that failed since after it may have changed what is live.
+    """
+
+    target: str
+    environment: str
+    configured: bool
+    enabled: bool
+    primary: bool
+    live_version: str | None = None
+    since: str | None = None
+    by: str | None = None
+    verified: bool = False
+    deployment_id: str | None = None
+    in_doubt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A deployment that has not ended. *situation*: running, interrupted, running or interrupted, waiting, claims its slot."""
+
+    deployment_id: str
+    target: str | None
+    environment: str
+    version: str
+    state: str
+    situation: str
+    step: str | None
+    waits_for: str | None
+    host: str | None
+    updated_at: str
+    next: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The last deployment that failed or was rolled back."""
+
+    deployment_id: str
+    target: str | None
+    environment: str
+    version: str
+    state: str
+    step: str | None
+    message: str | None
+    rollback_to: str | None
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """See the module. *next*: commands, the most pressing first."""
+
+    configuration: Configuration
+    targets: tuple[TargetStanding, ...]
+    unfinished: tuple[Unfinished, ...]
+    last_failure: Failure | None
+    next: tuple[str, ...]
+
+
+def standing(
+    reader: EventReader | None,
+    configuration: Configuration,
+    *,
+    fold: Callable[[str], Deployment],
+    at_work: Callable[[slots.Holder], bool | None],
+    options: Sequence[str] = (),
+) -> Standing:
+    """How the project stands.
+
+    Args:
+        reader: None while nothing was ever recorded.
+        fold: A deployment by its ID.
+        at_work: Whether the process that claims a slot still runs; None when that cannot be told.
+        options: What every command for this project needs besides, for example ``["--dir", "shop"]``.
+    """
+    project = configuration.project
+    lives = _of_project(releases.live_slots(reader), project) if reader is not None else []
+    unfinished = _unfinished(reader, project, fold, at_work, options) if reader is not None else ()
+    targets = tuple(_targets(configuration.targets, lives))
+    return Standing(
+        configuration=configuration,
+        targets=targets,
+        unfinished=unfinished,
+        last_failure=_last_failure(reader, project) if reader is not None else None,
+        next=tuple(_next(configuration, targets, unfinished, options)),
+    )
+
+
+def _targets(configured: Iterable[Configured], lives: Sequence[releases.LiveRelease]) -> Iterable[TargetStanding]:
+    """Those of deploy.json in its order, then what is live elsewhere."""
+    by_place = {(live.environment, live.target): live for live in lives}
+    for each in configured:
+        live = by_place.pop((each.environment, each.target), None)
+        yield _target(live, each.target, each.environment, configured=True, enabled=each.enabled, primary=each.primary)
+    names = {each.target for each in configured}
+    for (environment, target), live in by_place.items():
+        yield _target(live, target, environment, configured=target in names, enabled=True, primary=False)
+
+
+def _target(
+    live: releases.LiveRelease | None, target: str, environment: str, *, configured: bool, enabled: bool, primary: bool
+) -> TargetStanding:
+    place = TargetStanding(target=target, environment=environment, configured=configured, enabled=enabled, primary=primary)
+    if live is None:
+        return place
+    from dataclasses import replace
+
+    release = live.release
+    return replace(
+        place,
+        live_version=release.version if release else None,
+        since=live.since,
+        by=live.actor,
+        verified=live.verified,
+        deployment_id=release.deployment_id if release else None,
+        in_doubt=live.in_doubt,
+    )
+
+
+def _unfinished(
+    reader: EventReader,
+    project: str | None,
+    fold: Callable[[str], Deployment],
+    at_work: Callable[[slots.Holder], bool | None],
+    options: Sequence[str],
+) -> tuple[Unfinished, ...]:
+    """Interrupted first, then what may be, what runs, what waits; the newest first in each."""
+    holders = {holder.deployment_id: holder for holder in slots.holders(reader) if holder.deployment_id is not None}
+    found = []
+    for row in _of_project(deployments.unfinished(reader, limit=MOST_SHOWN), project):
+        holder = holders.get(row.id)
+        situation = _situation(row, holder, at_work(holder) if holder is not None else False)
+        deployment = fold(row.id)
+        found.append(
+            Unfinished(
+                deployment_id=row.id,
+                target=row.target,
+                environment=row.environment,
+                version=row.version,
+                state=row.state,
+                situation=situation,
+                step=row.step_title,
+                waits_for=row.decision_id,
+                host=holder.host if holder is not None else None,
+                updated_at=row.updated_at,
+                next=_way_on(row, situation, deployment, options),
+            )
+        )
+    order = (INTERRUPTED, CLAIMS, UNSURE, RUNS, WAITS)
+    return tuple(sorted(found, key=lambda each: order.index(each.situation)))
+
+
+def _situation(row: DeploymentRow, holder: slots.Holder | None, alive: bool | None) -> str:
+    if alive:
+        return RUNS
+    if row.state in UNDER_WAY:
+        return UNSURE if alive is None else INTERRUPTED
+    return CLAIMS if holder is not None else WAITS
+
+
+def _way_on(row: DeploymentRow, situation: str, deployment: Deployment, options: Sequence[str]) -> tuple[str, ...]:
+    if situation == CLAIMS:
+        return (" ".join(["pop-deploy resume", row.id, *options]),)
+    return next_commands(deployment, running=situation == RUNS, options=options)
+
+
+def _last_failure(reader: EventReader, project: str | None) -> Failure | None:
+    rows = [row for status in (FAILED, ROLLED_BACK) for row in deployments.newest(reader, limit=MOST_SHOWN, status=status)]
+    last = max(_of_project(rows, project), key=lambda row: row.position, default=None)
+    if last is None:
+        return None
+    return Failure(
+        deployment_id=last.id,
+        target=last.target,
+        environment=last.environment,
+        version=last.version,
+        state=last.state,
+        step=last.error_step,
+        message=last.error,
+        rollback_to=last.rollback_to,
+        at=last.finished_at or last.updated_at,
+    )
+
+
+def _next(
+    configuration: Configuration,
+    targets: Iterable[TargetStanding],
+    unfinished: Sequence[Unfinished],
+    options: Sequence[str],
+) -> Iterable[str]:
+    if unfinished and unfinished[0].situation != WAITS:
+        yield unfinished[0].next[0]
+        return
+    if not configuration.found:
+        yield " ".join(["pop-deploy init", *options])
+        return
+    yield from (" ".join(["pop-deploy show", place.in_doubt, *options]) for place in targets if place.in_doubt)
+    yield from (each.next[0] for each in unfinished[:1])
+    if configuration.problem is None:
+        yield " ".join(["pop-deploy execute", *options])
+
+
+def _of_project(items: Iterable, project: str | None) -> list:  # type: ignore[type-arg]
+    """Only what belongs to *project*: one store may serve several."""
+    return [item for item in items if project is None or item.project == project]
