@@ -1,25 +1,30 @@
 """An append-only event store with optimistic concurrency, fencing, a hash chain and projections.
 
 A small library that knows nothing of deployments. Start at `eventstore.store` for the protocol. The durable backend,
-`eventstore.sql.SqlEventStore`, is not imported here: it brings SQLAlchemy, which readers do not need.
+`eventstore.sql.SqlEventStore`, is not among these names: it brings SQLAlchemy, which readers do not need. A name's module is
+imported when the name is first used, because a program that only reads has to start fast.
 """
 
-from eventstore.codec import Codec
-from eventstore.errors import (
-    ChainBroken,
-    CodecError,
-    EventStoreError,
-    GuardFailed,
-    NotAStore,
-    StoreMoved,
-    StoreOutdated,
-    StoreTooNew,
-    StoreUnavailable,
-    WrongExpectedVersion,
-)
-from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
-from eventstore.projection import Projection, Rows, Table
-from eventstore.store import NO_STREAM, EventReader, EventStore
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eventstore.codec import Codec
+    from eventstore.errors import (
+        ChainBroken,
+        CodecError,
+        EventStoreError,
+        GuardFailed,
+        NotAStore,
+        StoreMoved,
+        StoreOutdated,
+        StoreTooNew,
+        StoreUnavailable,
+        WrongExpectedVersion,
+    )
+    from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+    from eventstore.projection import Projection, Rows, Table
+    from eventstore.store import NO_STREAM, EventReader, EventStore
 
 __all__ = [
     "NO_STREAM",
@@ -45,3 +50,19 @@ __all__ = [
     "Table",
     "WrongExpectedVersion",
 ]
+
+_HOMES = {
+    "codec": ("Codec",),
+    "events": ("Attachment", "Guard", "Head", "NewEvent", "RecordedEvent"),
+    "projection": ("Projection", "Rows", "Table"),
+    "store": ("NO_STREAM", "EventReader", "EventStore"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value

@@ -8,17 +8,18 @@ inline one follows in each append's transaction. A writer that does not know it 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from eventstore.errors import EventStoreError, StoreTooNew
 from eventstore.events import RecordedEvent
 from eventstore.projection import Projection
-from eventstore.rows import BufferedRows, SqlRows
+from eventstore.rows import BufferedRows
 
 ReadAll = Callable[[int, frozenset[str]], Iterator[RecordedEvent]]
 
 _OURS = frozenset({"events", "attachments", "projections", "store", "alembic_version"})
 _NEVER = (-1, 0)
+_MOVE = "UPDATE projections SET position = ? WHERE position = ? AND (name, version) IN (VALUES {})"
 
 
 class Projector:
@@ -34,25 +35,35 @@ class Projector:
         self._later = {projection.name: projection for projection in catch_up}
         self._all = self._inline | self._later
         self._refuse_shared_names(len(inline) + len(catch_up))
+        # `types` may be made anew each time it is asked for.
+        self._types = {projection.name: frozenset(projection.types) for projection in inline}
+        self._move = _MOVE.format(", ".join(["(?, ?)"] * len(inline)))
+        self._versions = [item for projection in inline for item in (projection.name, projection.version)]
 
     def apply(self, cursor: sqlite3.Cursor, events: Sequence[RecordedEvent], read_all: ReadAll) -> None:
         """Fold freshly appended *events*, and what a writer without these projections left out, in the caller's transaction."""
         if not self._inline:
             return
         before, head = events[0].position - 1, events[-1].position
+        following: Collection[Projection] = self._inline.values()
+        if cursor.execute(self._move, (head, before, *self._versions)).rowcount < len(following):
+            following = self._following(cursor, read_all, before, head)
+        rows = BufferedRows(cursor)  # a row that several of the events change is written once
+        for event in events:
+            for projection in following:
+                if event.type in self._types[projection.name]:
+                    projection.apply(event, rows)
+        rows.flush()
+
+    def _following(self, cursor: sqlite3.Cursor, read_all: ReadAll, before: int, head: int) -> list[Projection]:
+        """Some were not at *before*: bring those that a writer left behind up to *head*, and return the others."""
         stored = _stored(cursor)
         # A newer program may have taken a read model over while this one runs: it is left to that program, which catches up.
         ours = [p for name, p in self._inline.items() if stored.get(name, _NEVER)[0] == p.version]
         behind = [p for p in ours if stored[p.name][1] < before]
         for projection in behind:
             _fold(cursor, read_all, [projection], stored[projection.name][1], head)
-        following = [p for p in ours if p not in behind]
-        rows = SqlRows(cursor)
-        for event in events:
-            for projection in following:
-                if event.type in projection.types:
-                    projection.apply(event, rows)
-        cursor.executemany("UPDATE projections SET position = ? WHERE name = ?", [(head, p.name) for p in following])
+        return [p for p in ours if p not in behind]
 
     def is_behind(self, cursor: sqlite3.Cursor, head: int) -> bool:
         """Whether `follow` has something to do.

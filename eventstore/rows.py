@@ -67,11 +67,10 @@ class BufferedRows:
     def flush(self) -> None:
         for name, rows in self._rows.items():
             table = self._tables[name]
-            self._cursor.executemany(_delete(name, table.key), [key for key, row in rows.items() if row is None])
-            self._cursor.executemany(
-                _replace(name, tuple(table.columns)),
-                [list(_complete(table, row).values()) for row in rows.values() if row is not None],
-            )
+            if gone := [key for key, row in rows.items() if row is None]:
+                self._cursor.executemany(_delete(name, table.key), gone)
+            kept = [list(_complete(table, row).values()) for row in rows.values() if row is not None]
+            self._cursor.executemany(_replace(name, tuple(table.columns)), kept)
         self._rows, self._count = {}, 0
 
     def _keep(self, table: Table, key: Key, row: Row | None) -> None:

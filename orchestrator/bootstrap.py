@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from eventstore import EventReader, EventStore
     from orchestrator.adapters.live_output import LiveOutput
     from orchestrator.adapters.signals import StopFlag
+    from orchestrator.adapters.store_age import StoreAge
     from orchestrator.config import ProjectConfig, ResolvedTarget
     from orchestrator.domain.plan import Slot
     from orchestrator.services.init import Surroundings
@@ -61,6 +62,23 @@ def open_store(directory: str, store: str | None) -> EventStore:
     path = store_path(directory, store)
     data_directory.ensure_private(os.path.dirname(path))  # noqa: PTH120
     return SqlEventStore(f"sqlite:///{path}", projections=inline())
+
+
+def upgrade_store(directory: str, store: str | None) -> tuple[str, StoreAge, StoreAge]:
+    """Bring the store up to date. Returns its path, what it was like, and what it is like now.
+
+    Raises:
+        NoStore: There is none yet.
+        StoreTooNew, NotAStore: It was left untouched.
+    """
+    from orchestrator.adapters.store_age import age_of
+
+    path = store_path(directory, store)
+    if not os.path.exists(path):  # noqa: PTH110
+        raise NoStore(f"{path}: nothing was recorded here yet, so there is nothing to upgrade")
+    before = age_of(path)
+    open_store(directory, store).close()
+    return path, before, age_of(path)
 
 
 def store_path(directory: str, store: str | None) -> str:
@@ -201,6 +219,7 @@ def open_workspace(
             yield _wire(directory, store, config, opened, flag, actor=actor, narrator=narrator, environ=environ)
     finally:
         opened.close()
+        flag.close()
 
 
 def _wire(
@@ -243,7 +262,15 @@ def _wire(
     attempts = Path(data_directory.attempts_directory(path, directory, environ))
 
     def make_target(settings: ResolvedTarget, slot: Slot) -> Target:
-        tools = Tools(project_dir=project, slot=slot, query=query, health=health, clock=clock, secrets=secrets)
+        tools = Tools(
+            project_dir=project,
+            slot=slot,
+            query=query,
+            health=health,
+            clock=clock,
+            secrets=secrets,
+            data_dir=Path(data_dir),
+        )
         return registry.create(settings.kind, settings.config, settings, tools)
 
     return Workspace(

@@ -14,6 +14,7 @@ from typing import Any
 from eventstore import Attachment
 from orchestrator.adapters import child, settle
 from orchestrator.adapters.attempt import ChildResult, CommandDirectory
+from orchestrator.adapters.data_directory import DirectoryUnusable
 from orchestrator.adapters.settle import Verdict
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.adapters.spool import spool_chunks
@@ -42,7 +43,10 @@ class RecordedChildren:
             # Made by a process that died before it could record the intent: nothing ran in it.
             shutil.rmtree(path)
         if make:
-            path.mkdir(mode=0o700, parents=True)
+            try:
+                path.mkdir(mode=0o700, parents=True)
+            except OSError as error:
+                raise DirectoryUnusable(f"{path}: {error.strerror}: the step {step} was not started") from error
         return path
 
     def run(
@@ -107,6 +111,11 @@ class RecordedChildren:
     def discard(self, attempt_dir: Path) -> None:
         if attempt_dir.exists():
             shutil.rmtree(attempt_dir, ignore_errors=True)
+
+    def forget(self, deployment_id: str) -> None:
+        path = self._directory / deployment_id
+        if path.exists():
+            shutil.rmtree(path, ignore_errors=True)
 
     def _text(self, data: bytes) -> str:
         return self._masker.mask_bytes(data).decode(errors="replace")[-_TAIL_CHARS:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from orchestrator.adapters.data_directory import ensure_private
+from orchestrator.adapters.data_directory import DirectoryUnusable, ensure_private
 from orchestrator.adapters.exclusive import try_lock
 from orchestrator.domain.plan import Slot
 
@@ -32,5 +32,10 @@ class FileLocks:
         # Names may be long and the file system may fold case: the digest tells slots apart, the target's name is for people.
         digest = hashlib.sha256(slot.stream.encode()).hexdigest()[:16]
         path = os.path.join(self._directory, f"slot-{slot.target}-{digest}.lock")  # noqa: PTH118
-        descriptor = try_lock(path)
+        try:
+            descriptor = try_lock(path)
+        except OSError as error:
+            raise DirectoryUnusable(
+                f"{path}: {error.strerror}: the slot cannot be locked. Who deploys has to be able to write here."
+            ) from error
         return FileLock(descriptor) if descriptor is not None else None

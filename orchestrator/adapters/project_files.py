@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.adapters import git, tree_digest
 from orchestrator.adapters import version as versions
 from orchestrator.domain.excludes import Excludes
+from orchestrator.domain.versions import OPTION
 from orchestrator.services.ports import SourceFacts
 
 
@@ -22,7 +23,7 @@ class ProjectTree:
         detected = versions.detect(self._project, state) if version is None else None
         return SourceFacts(
             version=detected.version if detected else version,
-            version_source=detected.source if detected else ("option" if version else ""),
+            version_source=detected.source if detected else (OPTION if version else ""),
             commit_sha=state.commit_sha if state else None,
             commit_time=state.committed_at if state else None,
             dirty=bool(state and state.dirty),

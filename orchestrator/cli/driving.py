@@ -7,20 +7,22 @@ The same loop serves `execute`, `resume` and the questions after a deployment. W
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import click
+
 from eventstore.errors import EventStoreError
-from orchestrator.cli import errors, prompts
-from orchestrator.cli.ui import Ui
-from orchestrator.domain.errors import DecisionOpen, Interrupted, PopDeployError
+from orchestrator.cli import errors, going_back, prompts
+from orchestrator.cli.ui import Ui, shown_path
+from orchestrator.domain.errors import DecisionOpen, Interrupted, PopDeployError, UsageProblem
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
-from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_ROLLBACK, POST_DEPLOY, Question
+from orchestrator.domain.questions import AFTER_FAILURE, POST_DEPLOY, Question
 from orchestrator.projections.command_results import verify_result
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.outcome import ErrorResult
 from orchestrator.rendering import command_reports, report
-from orchestrator.services import rollback
 from orchestrator.services.decide import decide, open_question
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent, advance
@@ -58,23 +60,32 @@ def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
         error = problem
         _close_refused(workspace, journal, consent, problem)
     ui.progress.close()
-    ui.warn(publish_history(workspace))
-    return ended(workspace, journal, ui, error)
+    unpublished = publish_history(workspace)
+    ui.warn(unpublished)
+    return ended(workspace, journal, ui, error, published=unpublished is None)
 
 
 def _close_refused(workspace: Workspace, journal: Journal, consent: Consent, error: Exception) -> None:
     """What was begun by this command and refused before it did anything is not left behind as waiting."""
     refused = isinstance(error, PopDeployError) and not isinstance(error, DecisionOpen | Interrupted)
     if consent.begun_here and refused and journal.deployment.state in BEFORE_EXECUTION:
-        journal.record(journal.deployment.abort(by=workspace.actor, reason=f"refused: {error}"))
+        journal.record(
+            journal.deployment.abort(by=workspace.actor, reason=f"refused ({getattr(error, 'rule', type(error).__name__)})")
+        )
 
 
-def ended(workspace: Workspace, journal: Journal, ui: Ui, error: Exception | None = None) -> Ended:
+def ended(workspace: Workspace, journal: Journal, ui: Ui, error: Exception | None = None, *, published: bool = True) -> Ended:
+    """The report. *published*: deploy.json shows it."""
     result = result_of(workspace, journal, ui)
-    if error is not None:
-        said = result.error or ErrorResult(message=str(error), step="", trace="")
-        return Ended(replace(result, success=False, error=said), errors.code_of(error), error)
-    return Ended(result, errors.code_of_state(result.state, success=result.success))
+    if not published:
+        result = replace(result, history_path=None)
+    if error is None:
+        return Ended(result, errors.code_of_state(result.state, success=result.success))
+    said = result.error or ErrorResult(message=workspace.mask.mask(str(error)), step="", trace="")
+    code = errors.code_of(error)
+    if code == errors.FAILED and journal.deployment.under_way:
+        code = errors.INTERRUPTED  # a full disc, an engine that does not answer: nothing has ended, resume goes on
+    return Ended(replace(result, success=False, error=said), code, error)
 
 
 def _advance_and_ask(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> None:
@@ -89,13 +100,16 @@ def _advance_and_ask(workspace: Workspace, journal: Journal, consent: Consent, u
 
 
 def _answer(workspace: Workspace, journal: Journal, ui: Ui, reason: str) -> str:
-    """Ask the open question at the terminal and record the answer."""
+    """Ask the open question at the terminal and record the answer. Raises DecisionOpen when nobody answers."""
     question = open_question(journal.deployment)
     assert question is not None  # noqa: S101 - asked for because it is open
     ui.progress.close()
     if journal.deployment.prepared is not None and journal.deployment.state is State.PREPARED:
         ui.show_plan(journal.deployment)
-    answer = prompts.ask(question)
+    try:
+        answer = prompts.ask(question)
+    except click.Abort:
+        raise DecisionOpen(journal.deployment.id, question.decision_id, question.question) from None
     ui.progress.begun = False
     # While somebody thought, the world went on: the plan is made again before it runs.
     journal.planned_at = None
@@ -144,10 +158,15 @@ def afterwards(workspace: Workspace, journal: Journal, done: Ended, consent: Con
     state = journal.deployment.state
     if not ui.interactive or done.error is not None:
         return done
-    if state is State.VERIFIED:
-        return _after_success(workspace, journal, done, consent, ui)
-    if state is State.FAILED:
-        return _after_failure(workspace, journal, done, consent, ui)
+    try:
+        if state is State.VERIFIED:
+            return _after_success(workspace, journal, done, consent, ui)
+        if state is State.FAILED:
+            return _after_failure(workspace, journal, done, consent, ui)
+    except DecisionOpen:
+        pass  # nobody answered: the question stands open, and nothing follows from that
+    except (PopDeployError, EventStoreError) as problem:
+        ui.warn(workspace.mask.mask(str(problem)))
     return done
 
 
@@ -158,7 +177,7 @@ def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent:
         ui.watch(lambda: command_reports.verify_opening(verify_result(journal.deployment, checks=())) + "\nChecks:\n")
         healthy = verify_again(workspace, journal, settings, target)
         ui.verified(verify_result(journal.deployment, options=ui.options))
-        return done if healthy else _after_failure(workspace, journal, ended(workspace, journal, ui), consent, ui)
+        return done if healthy else _after_failure(workspace, journal, done, consent, ui)
     return _go_back(workspace, journal, done, ui) if answer == "rollback" else done
 
 
@@ -166,11 +185,7 @@ def _after_failure(workspace: Workspace, journal: Journal, done: Ended, consent:
     answer = _ask_afterwards(workspace, journal, AFTER_FAILURE, ui)
     if answer == "retry":
         return retry(workspace, journal, consent, ui)
-    if answer == "rollback":
-        return _go_back(workspace, journal, done, ui)
-    if journal.deployment.state is State.FAILED:
-        journal.record(journal.deployment.abort(by=workspace.actor, reason="answered abort"))
-    return done
+    return _go_back(workspace, journal, done, ui) if answer == "rollback" else done
 
 
 def retry(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> Ended:
@@ -191,22 +206,20 @@ def retry(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
 
 
 def _ask_afterwards(workspace: Workspace, journal: Journal, question: Question, ui: Ui) -> str:
-    try:
+    with suppress(DecisionOpen):  # that is what asking says: the question is on record
         ask(journal, question)
-    except DecisionOpen:
-        pass  # that is what asking says: the question is on record
     return _answer(workspace, journal, ui, "")
 
 
 def _go_back(workspace: Workspace, journal: Journal, done: Ended, ui: Ui) -> Ended:
-    """Choose, confirm, carry out; the code of what happened before stays."""
-    to = rollback.choose(workspace, journal.deployment, None)
-    ui.say(f"Back to {to.version}, deployed by {to.deployment_id}.")
-    if prompts.ask(CONFIRM_ROLLBACK) != "proceed":
-        return done
-    rollback.roll_back(workspace, journal, to, reason="answered rollback")
-    publish_history(workspace)
-    return ended(workspace, journal, ui)
+    """The way back is a deed of its own; a success that is left on purpose stays one unless the way back fails."""
+    code = going_back.go_back(workspace, journal, going_back.Way(reason="answered rollback"), ui)
+    state = journal.deployment.state
+    if state is State.ROLLED_BACK:
+        code = errors.ROLLED_BACK if done.code else errors.DONE
+    elif state not in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
+        code = done.code
+    return replace(ended(workspace, journal, ui), code=code)
 
 
 def _url(workspace: Workspace, journal: Journal) -> str:
@@ -214,7 +227,10 @@ def _url(workspace: Workspace, journal: Journal) -> str:
     deployment = journal.deployment
     if deployment.target is None:
         return ""
-    settings, target = open_target(workspace, deployment)
+    try:
+        settings, target = open_target(workspace, deployment)
+    except UsageProblem:
+        return ""  # deploy.json does not have this target any more
     own = target.url(deployment.release) if deployment.release else ""
     if own:
         return own
@@ -222,9 +238,3 @@ def _url(workspace: Workspace, journal: Journal) -> str:
         return settings.url.replace("{{version}}", deployment.requested.version)
     check = settings.health_check.url if settings.health_check else None
     return "/".join(check.split("/", 3)[:3]) if check else ""
-
-
-def shown_path(workspace: Workspace) -> str:
-    """deploy.json as people see it: relative to the project where it lies inside."""
-    path, project = workspace.history_file.path, str(workspace.project_dir)
-    return os.path.relpath(path, project) if path.startswith(project + os.sep) else path

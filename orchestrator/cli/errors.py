@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -49,12 +50,16 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 )
 
 _STATES = {
+    "simulated": FAILED,
     "failed": FAILED,
+    "deployed": FAILED,
     "rolled_back": ROLLED_BACK,
     "rollback_failed": ROLLBACK_FAILED,
     "executing": INTERRUPTED,
+    "paused": INTERRUPTED,
     "rolling_back": INTERRUPTED,
 }
+"""Exit codes of what did not succeed, by state; ``deployed`` is a release that failed its latest verification."""
 
 
 def code_of(error: Exception) -> int:
@@ -68,38 +73,53 @@ def code_of(error: Exception) -> int:
 
 def code_of_state(state: str, *, success: bool) -> int:
     """The exit code of a deployment that has ended in *state*."""
-    return DONE if success else _STATES.get(state, FAILED if state == "simulated" else DONE)
+    return DONE if success else _STATES.get(state, DONE)
 
 
 def run(command: click.Command, args: Sequence[str] | None = None) -> NoReturn:
     """Run *command* and exit with its code; an error becomes one message on stderr (or one JSON object with ``--json``)."""
     words = list(sys.argv[1:] if args is None else args)
+    as_json = "--json" in words
     try:
         result = command.main(words, prog_name="pop-deploy", standalone_mode=False)
         code = result if isinstance(result, int) else DONE
-        sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
         code = USAGE
+        _print_json(error, code, error.format_message(), as_json=as_json)
+        error.show()
     except click.Abort:
-        click.echo("\nStopped at the question: nothing was done since. Go on with: pop-deploy", err=True)
+        click.echo("\nStopped: nothing was done since. Where this project stands: pop-deploy", err=True)
         code = INTERRUPTED
-    except (PopDeployError, EventStoreError) as error:
+    except (PopDeployError, EventStoreError, OSError) as error:
         code = code_of(error)
-        show(error, code, as_json="--json" in words)
-    except BrokenPipeError:
-        # The reader (head, less) has gone: whatever was done is on record; say nothing more to nobody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_json(error, code, str(error), as_json=as_json)
+        click.echo(f"pop-deploy: {error}", err=True)
+    except Exception as error:  # noqa: BLE001 - a mistake in this program: its place is shown, and stdout stays one JSON object
         code = FAILED
+        traceback.print_exc()
+        _print_json(error, code, repr(error), as_json=as_json)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_stdout()
     sys.exit(code)
 
 
-def show(error: Exception, code: int, *, as_json: bool) -> None:
-    """One message for a person, or the same as data."""
-    if as_json:
-        import orjson
+def forget_stdout() -> None:
+    """The reader (head, less) has gone: what was done is on record, and says nothing more to nobody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-        fields = {name: value for name, value in vars(error).items() if isinstance(value, str | int | list | tuple)}
-        body = {"kind": type(error).__name__, "message": str(error), "exit_code": code, **fields}
-        click.echo(orjson.dumps({"success": False, "error": body}, option=orjson.OPT_INDENT_2))
-    click.echo(f"pop-deploy: {error}", err=True)
+
+def _print_json(error: Exception, code: int, message: str, *, as_json: bool) -> None:
+    """The error as data, with the fields that its kind has."""
+    if not as_json:
+        return
+    import orjson
+
+    fields = {name: value for name, value in vars(error).items() if isinstance(value, str | int | list | tuple)}
+    body = {**fields, "kind": type(error).__name__, "message": message, "exit_code": code}
+    document = orjson.dumps({"success": False, "error": body}, default=str, option=orjson.OPT_INDENT_2)
+    try:
+        click.echo(document)
+    except BrokenPipeError:
+        forget_stdout()

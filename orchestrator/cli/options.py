@@ -9,6 +9,14 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def given(text: str) -> str:
+    """Type of an option that has to say something: an empty variable in a script must not mean "whatever is the default"."""
+    if not text.strip():
+        raise click.BadParameter("it is empty. Leave the option out, or give it a value.")
+    return text.strip()
+
+
 _DIRECTORY = click.option(
     "--dir",
     "directory",
@@ -38,14 +46,19 @@ def actor(function: F) -> F:
 
 
 def environment(function: F) -> F:
-    return click.option("--environment", "-e", metavar="NAME", help="Otherwise POP_DEPLOY_ENVIRONMENT, or default_environment.")(
-        function
-    )
+    help_text = "Otherwise POP_DEPLOY_ENVIRONMENT, or default_environment."
+    return click.option("--environment", "-e", type=given, metavar="NAME", help=help_text)(function)
 
 
 def target(*, multiple: bool = False) -> Callable[[F], F]:
     return click.option(
-        "--target", "-t", "targets" if multiple else "target", multiple=multiple, metavar="NAME", help="A target of deploy.json."
+        "--target",
+        "-t",
+        "targets" if multiple else "target",
+        multiple=multiple,
+        type=given,
+        metavar="NAME",
+        help="A target of deploy.json.",
     )
 
 
@@ -58,7 +71,7 @@ def wish(function: F) -> F:
     for option in (
         click.option("--dry-run", is_flag=True, help="Simulate the chosen mode."),
         click.option("--mode", "-m", type=Mode(), help="dry_run, deploy or canary."),
-        click.option("--version", "-V", metavar="V", help="Otherwise package.json, pyproject.toml or a git tag."),
+        click.option("--version", "-V", type=given, metavar="V", help="Otherwise package.json, pyproject.toml or a git tag."),
         click.option("--all", "all_targets", is_flag=True, help="Every enabled target, one after another."),
         target(multiple=True),
         environment,

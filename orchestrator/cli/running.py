@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +11,9 @@ from orchestrator.bootstrap import open_workspace
 from orchestrator.cli import driving
 from orchestrator.cli.driving import Ended
 from orchestrator.cli.ui import Ui, make_ui
-from orchestrator.config import enabled_targets
-from orchestrator.domain.errors import UsageProblem
+from orchestrator.config import enabled_targets, environment_name
+from orchestrator.domain.errors import Refused, UsageProblem
+from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode
 from orchestrator.services import resume as resuming
 from orchestrator.services.deploy_history import publish_history
@@ -96,6 +98,7 @@ def resume(deployment_id: str | None, given: Given) -> int:
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
         journal = resuming.interrupted(workspace, deployment_id)
         resuming.free_claim(workspace, journal)
+        ui.warn(publish_history(workspace))
         return _one(workspace, journal, given.consent(begun_here=False), ui)
 
 
@@ -105,6 +108,8 @@ def _loaded(workspace: Workspace, deployment_id: str, given: Given) -> Journal:
             f"{deployment_id} says already what is deployed where: leave --target, --version, --mode and the like out"
         )
     journal = load(workspace, deployment_id)
+    if journal.deployment.state is State.ABORTED:
+        raise Refused(f"{deployment_id} was aborted, it does not go on. Next: pop-deploy execute")
     if given.plan_digest is not None and journal.deployment.prepared is not None:
         journal.deployment.check_digest(given.plan_digest)
     return journal
@@ -114,8 +119,9 @@ def _names(workspace: Workspace, given: Given) -> tuple[str, ...] | None:
     """The targets of a run over several, or None for a single deployment."""
     if given.all_targets and given.targets:
         raise UsageProblem("--all and --target exclude each other")
-    names = enabled_targets(workspace.config, given.environment) if given.all_targets else given.targets
-    if given.plan_digest is not None and len(names) > 1:
+    environment = environment_name(workspace.config, given.environment, os.environ)
+    names = enabled_targets(workspace.config, environment) if given.all_targets else given.targets
+    if given.plan_digest is not None and (given.all_targets or len(names) > 1):
         raise UsageProblem("--plan names the plan of one target: name that target with --target")
     return tuple(names) if given.all_targets or len(names) > 1 else None
 

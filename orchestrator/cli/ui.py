@@ -5,11 +5,11 @@ Reports are made in `rendering/`; here is only decided which one goes where.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from orchestrator.cli import errors, prompts
 from orchestrator.domain.deployment import Deployment
@@ -18,12 +18,14 @@ from orchestrator.projections.decision_required import DecisionRequired, decisio
 from orchestrator.rendering import command_reports, report
 from orchestrator.rendering.json_output import all_document, decision_document, dumps
 from orchestrator.rendering.progress import Progress, for_command
+from orchestrator.rendering.text import write
 
 if TYPE_CHECKING:
     from orchestrator.cli.driving import Ended
     from orchestrator.domain.plan import Release, Slot
     from orchestrator.projections.releases import VerifiedRelease
     from orchestrator.services.repository import Journal
+    from orchestrator.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,25 @@ class Ui:
     progress: Progress
     options: tuple[str, ...]
     plans_shown: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
 
     def watch(self, opening: Callable[[], str]) -> None:
         """A new report begins; *opening* gives its head once there is something to show."""
         self.progress.opening, self.progress.begun = opening, False
 
     def warn(self, message: str | None) -> None:
-        if message:
-            click.echo(f"pop-deploy: {message}", err=True)
+        """On stderr, each once."""
+        if message and message not in self.warned:
+            self.warned.add(message)
+            _write(f"pop-deploy: {message}\n", err=True)
 
     def say(self, message: str) -> None:
         """A sentence for people; with ``--json`` on stderr."""
-        click.echo(message, err=self.as_json)
+        _write(f"{message}\n", err=self.as_json)
 
     def answer(self, *, text: str, data: Any) -> None:
         """The command's result: *text* for people, *data* for programs."""
-        click.echo(dumps(data) if self.as_json else text, nl=False)
+        _write(dumps(data) if self.as_json else text)
 
     def report(self, done: Ended) -> int:
         """One deployment's report, or the question that stands open."""
@@ -63,7 +68,7 @@ class Ui:
             return self._question(done.result.decision)
         self.answer(text=report.text(done.result, begun=self.progress.begun), data=done.result)
         if done.error is not None and self.as_json:
-            click.echo(f"pop-deploy: {done.error}", err=True)
+            self.warn(str(done.error))
         return done.code
 
     def waiting(self, deployment: Deployment) -> int:
@@ -79,7 +84,7 @@ class Ui:
     def report_all(self, ends: Sequence[Ended]) -> int:
         """Several deployments as one object; the first exit code that is not 0 counts."""
         if self.as_json:
-            click.echo(dumps(all_document([end.result for end in ends])), nl=False)
+            _write(dumps(all_document([end.result for end in ends])))
         return next((end.code for end in ends if end.code), errors.DONE)
 
     def prepared(self, ends: Sequence[tuple[Ended, Journal]]) -> int:
@@ -126,7 +131,22 @@ class Ui:
         digest = deployment.prepared.plan_digest if deployment.prepared else ""
         if digest not in self.plans_shown:
             self.plans_shown.add(digest)
-            click.echo(command_reports.prepared(replace(prepare_result(deployment), next=())), nl=False)
+            _write(command_reports.prepared(replace(prepare_result(deployment), next=())))
+
+
+def shown_path(workspace: Workspace) -> str:
+    """deploy.json as people see it: relative to the project where it lies inside."""
+    path, project = workspace.history_file.path, str(workspace.project_dir)
+    return os.path.relpath(path, project) if path.startswith(project + os.sep) else path
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    """A reader that has gone (``| head -1``) changes nothing about what was done, nor the exit code."""
+    try:
+        write(sys.stderr if err else sys.stdout, text)
+    except BrokenPipeError:
+        if not err:
+            errors.forget_stdout()
 
 
 def make_ui(directory: str, store: str | None, *, as_json: bool) -> Ui:

@@ -56,7 +56,7 @@ def json_schema(config_types: Mapping[str, type]) -> Schema:
     document = definitions.of_class(TopLevel)
     document["properties"]["version"]["pattern"] = r"^1(\.[0-9]{1,9}){0,2}$"
     document["properties"]["environments"] |= {"propertyNames": _NAMES}
-    document["properties"]["targets"] = _targets(config_types, definitions)
+    document["properties"]["targets"] = _description(document, "targets") | _targets(config_types, definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "deploy.json",
@@ -94,7 +94,6 @@ def _targets(config_types: Mapping[str, type], definitions: _Definitions) -> Sch
     definitions.by_name |= {"Target": {**entry, "allOf": by_type}, "Override": override, **by_kind}
     return {
         "type": "object",
-        "description": entry["description"],
         "propertyNames": _NAMES,
         "properties": {kind: _named_like(kind) for kind in config_types},
         "additionalProperties": {"$ref": "#/$defs/Target", **_HAS_TYPE},
@@ -161,6 +160,8 @@ class _Definitions:
         default = next(other.default for other in dataclasses.fields(cls) if other.name == field.attribute)
         if isinstance(default, str | int | float):
             schema["default"] = default
+        if isinstance(default, tuple) and default:
+            schema["default"] = list(default)
         return schema
 
     def _type(self, wanted: Any, *, partial: bool = False) -> Schema:

@@ -16,6 +16,7 @@ from orchestrator.domain.execution import Execution, Phase, Rollback, Status, St
 from orchestrator.domain.lifecycle import UNDER_WAY, State, Trigger, target_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
 from orchestrator.domain.questions import CONFIRM_ROLLBACK, STEP_OUTCOME
+from orchestrator.domain.versions import OPTION
 
 
 @dataclass
@@ -88,6 +89,11 @@ class Deployment:
         if self.target is None:
             raise ValueError(f"{self.id} has no target yet")
         return Slot(self.requested.project, self.requested.environment, self.target)
+
+    @property
+    def given_version(self) -> str | None:
+        """The version where somebody named it, None where it was detected in the project."""
+        return self.requested.version if self.requested.version_source == OPTION else None
 
     @property
     def dry_run(self) -> bool:

@@ -7,7 +7,8 @@
     │   ├── NotConfirmed        no confirmation of this very plan
     │   ├── PlanStale           what the plan depends on has changed
     │   ├── CanaryUnsupported   this kind of target has no canary
-    │   └── NothingToRollBack   no verified release to go back to
+    │   ├── NothingToRollBack   no verified release to go back to
+    │   └── NothingLive         that release is not what is live
     ├── SlotHeld                another deployment holds the slot
     ├── SlotClaimedByDead       an interrupted deployment still claims the slot
     ├── DecisionOpen            a question must be answered first
@@ -63,6 +64,10 @@ class CanaryUnsupported(Refused):
 
 class NothingToRollBack(Refused):
     rule = "rollback_reference"
+
+
+class NothingLive(Refused):
+    rule = "live_release"
 
 
 class SlotHeld(PopDeployError):

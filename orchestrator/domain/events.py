@@ -73,7 +73,7 @@ class DecisionRequested(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionMade(Event):
-    """A question was answered: *how* is prompt, option, yes, default, script, decide, confirm, or probe (by the target itself)."""
+    """A question was answered: *how* is prompt, option, yes, default, script, decide, confirm or probe (by the target)."""
 
     decision_id: str
     answer: str

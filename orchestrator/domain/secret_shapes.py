@@ -11,7 +11,9 @@ import re
 
 _NAME = r"(?:password|passwd|secret|token|api[_-]?key|_auth)"
 _NAME_HINTS = ("assw", "ASSW", "ecret", "ECRET", "oken", "OKEN", "pi_key", "PI_KEY", "pi-key", "pikey", "PIKEY", "piKey", "_auth")
-_VALUE = r"""(?:"(?P<a>[^"\n]+)|'(?P<b>[^'\n]+)|(?P<c>[^\s"'&;,]+))"""
+# A shell's variable is where the secret comes from, not the secret.
+_VARIABLE = r"""["']?\$\{?[A-Z_][A-Z0-9_]*\}?(?=[\s"'&;,]|$)"""
+_VALUE = rf"""(?!{_VARIABLE})(?:"(?P<a>[^"\n]+)|'(?P<b>[^'\n]+)|(?P<c>[^\s"'&;,]+))"""
 
 FLAG = re.compile(rf"--?[\w-]*{_NAME}", re.IGNORECASE)
 """A whole argument after which the next one is secret."""

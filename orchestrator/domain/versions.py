@@ -7,6 +7,8 @@ import re
 from orchestrator.domain.errors import UsageProblem
 
 LONGEST = 128
+OPTION = "option"
+"""Source of a version that somebody named, in place of the file that says it."""
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 

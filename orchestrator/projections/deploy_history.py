@@ -39,6 +39,8 @@ RECORDS = Table(
     key=("key",),
     indexes=(("moment", "position"),),
 )
+# When the rollback of a deployment that is under way began, and who began it.
+ROLLBACKS = Table("history_rollbacks", {"deployment_id": "text", "started_at": "text", "by": "text"}, key=("deployment_id",))
 # How often a foreign record was taken in; the row with the identity "" holds the moment of the last one.
 IMPORTS = Table("history_imports", {"identity": "text", "count": "integer", "moment": "integer"}, key=("identity",))
 
@@ -60,7 +62,7 @@ class HistoryProjection:
 
     name = "deploy_history"
     version = 1
-    tables = (RECORDS, IMPORTS)
+    tables = (RECORDS, ROLLBACKS, IMPORTS)
 
     @property
     def types(self) -> frozenset[str]:
@@ -90,6 +92,10 @@ def _aborted(event: RecordedEvent, data: Data, rows: Rows) -> None:
         _put_own(event, rows, status="failed", error=f"aborted by {data['by']}{reason}")
 
 
+def _rollback_started(event: RecordedEvent, data: Data, rows: Rows) -> None:
+    rows.put(ROLLBACKS, {"deployment_id": id_of(event.stream), "started_at": event.time, "by": data["by"]})
+
+
 def _rollback_failed(event: RecordedEvent, data: Data, rows: Rows) -> None:
     """A success that could not be left is none any more: nobody knows what is live."""
     own = rows.get(RECORDS, id_of(event.stream))
@@ -104,19 +110,18 @@ def _rolled_back(event: RecordedEvent, data: Data, rows: Rows) -> None:
     own = rows.get(RECORDS, id_of(event.stream))
     if own is not None and own["succeeded"]:
         _amend(own, rows, status="success", error=None)
-    deployment = rows.get(DEPLOYMENTS, id_of(event.stream))
-    if deployment is None:
+    deployment, rollback = rows.get(DEPLOYMENTS, id_of(event.stream)), rows.get(ROLLBACKS, id_of(event.stream))
+    if deployment is None or rollback is None:
         return
-    began = deployment["rollback_started_at"] or event.time
     record = _record(
         deployment,
         time=event.time,
         status="rolled_back",
-        duration_ms=milliseconds(began, event.time),
+        duration_ms=milliseconds(rollback["started_at"], event.time),
         rollback_to=data["release"]["version"],
-        actor=deployment["rollback_by"],
+        actor=rollback["by"],
     )
-    _put(rows, f"{deployment['id']}/rollback", event, record)
+    _put(rows, f"{deployment['id']}/{event.position}", event, record)
 
 
 def _imported(event: RecordedEvent, data: Data, rows: Rows) -> None:
@@ -201,6 +206,7 @@ _FOLDS: dict[str, Callable[[RecordedEvent, Data, Rows], None]] = {
     "DeploymentVerified": _verified,
     "DeploymentFailed": _failed,
     "DeploymentAborted": _aborted,
+    "RollbackStarted": _rollback_started,
     "RollbackFailed": _rollback_failed,
     "RolledBack": _rolled_back,
     "HistoryImported": _imported,

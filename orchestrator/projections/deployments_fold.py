@@ -1,8 +1,8 @@
 """Folds events into the tables of deployments: one read and one write per event. Start at `DeploymentsProjection.apply`.
 
-The other folds read from these rows what never changes again (project, environment, target, version; `started_at` once it is set;
-the end, and what its steps touched by then; the latest rollback once that has ended) and nothing else: a rebuild of one of them
-alone sees the rows as they are today.
+The other folds read from these rows what does not change after the plan (project, environment, target, version, commit, mode,
+actor), `started_at` once it is set, and after the end what the steps touched; nothing else: a rebuild of one of them alone sees
+the rows as they are today.
 """
 
 from __future__ import annotations

@@ -159,3 +159,7 @@ def _steps(samples: dict[str, Counter[int]]) -> Iterable[StepMetrics]:
 def _durations(counter: Counter[int]) -> Durations:
     buckets = {bucket: count for bucket, count in counter.items() if bucket != FAILURES}
     return Durations(sum(buckets.values()), percentile(buckets, 50), percentile(buckets, 95))
+
+
+NOTHING = Metrics(_slot(None, None, None, Counter(), {}), ())
+"""The metrics of a project in which nothing was ever recorded."""

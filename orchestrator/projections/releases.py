@@ -42,6 +42,9 @@ LIVE = Table(
     key=_SLOT,
 )
 
+# What has to be remembered of a deployment until its end: that it has failed, and who began its latest rollback.
+ENDINGS = Table("releases_endings", {"id": "text", "failed": "integer", "rollback_by": "text"}, key=("id",))
+
 
 class VerifiedRelease(NamedTuple):
     """A release that may be gone back to. *verified_at*: when it was last verified."""
@@ -56,6 +59,7 @@ class LiveRelease(NamedTuple):
 
     Attributes:
         release: None while nothing was ever deployed there completely.
+        made_by: Deployment whose release it is.
         put_there_by: Deployment that made it live, also by its rollback; *actor* started that.
         in_doubt: Deployment that failed since after it may have changed what is live; None if there is none.
     """
@@ -66,6 +70,7 @@ class LiveRelease(NamedTuple):
     release: Release | None
     since: str | None
     verified: bool
+    made_by: str | None
     put_there_by: str | None
     actor: str | None
     in_doubt: str | None
@@ -105,11 +110,11 @@ def find_version(reader: EventReader, slot: Slot, version: str) -> VerifiedRelea
 
 
 class ReleasesProjection:
-    """Keeps both tables."""
+    """Keeps these tables."""
 
     name = "releases"
     version = 1
-    tables = (RELEASES, LIVE)
+    tables = (RELEASES, LIVE, ENDINGS)
 
     @property
     def types(self) -> frozenset[str]:
@@ -147,6 +152,7 @@ def _doubted(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> N
 
 
 def _failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    rows.put(ENDINGS, {**_ending(deployment, rows), "failed": True})
     if not data["unchanged"]:
         _doubt_live(deployment, rows)
 
@@ -154,8 +160,12 @@ def _failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> No
 def _aborted(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
     # What a deployment that had failed before changed, or did not, was said then; another one may be live by now.
     progress = rows.get(PROGRESS, deployment["id"])
-    if progress is not None and progress["touched_live"] and deployment["finished_at"] == event.time:
+    if progress is not None and progress["touched_live"] and not _ending(deployment, rows)["failed"]:
         _doubt_live(deployment, rows)
+
+
+def _rollback_started(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    rows.put(ENDINGS, {**_ending(deployment, rows), "rollback_by": data["by"]})
 
 
 def _rollback_failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
@@ -166,8 +176,12 @@ def _rolled_back(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) 
     release = data["release"]
     made_by = release["deployment_id"] or deployment["id"]
     _keep(rows, _slot_of(deployment), made_by, release, event.time, event.position)
-    made = {"made_by": made_by, "actor": deployment["rollback_by"] or deployment["actor"], "verified": True}
+    made = {"made_by": made_by, "actor": _ending(deployment, rows)["rollback_by"], "verified": True}
     _now_live(event, release, deployment, rows, made)
+
+
+def _ending(deployment: Row, rows: Rows) -> Row:
+    return rows.get(ENDINGS, deployment["id"]) or {**empty(ENDINGS), "id": deployment["id"]}
 
 
 def _keep(rows: Rows, slot: Data, made_by: str, release: Data, time: str, position: int) -> None:
@@ -221,6 +235,7 @@ _FOLDS: dict[str, Callable[[RecordedEvent, Data, Row, Rows], None]] = {
     "VerificationFailed": _doubted,
     "DeploymentFailed": _failed,
     "DeploymentAborted": _aborted,
+    "RollbackStarted": _rollback_started,
     "RollbackFailed": _rollback_failed,
     "RolledBack": _rolled_back,
 }

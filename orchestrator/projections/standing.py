@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.lifecycle import UNDER_WAY
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 RUNS, INTERRUPTED, UNSURE, WAITS, CLAIMS = "running", "interrupted", "running or interrupted", "waiting", "claims its slot"
 MOST_SHOWN = 10
+
+Fold = Callable[["EventReader", str], Deployment]
+AtWork = Callable[[slots.Holder], bool | None]
+Item = TypeVar("Item", releases.LiveRelease, DeploymentRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +53,14 @@ class TargetStanding:
     """One target in one environment.
 
     Attributes:
-        configured: deploy.json has it.
+        configured: deploy.json has it; None while that cannot be read.
         live_version: Deployed or restored last, as far as the events say; None while nothing was.
         in_doubt: Deployment that failed since after it may have changed what is live.
     """
 
     target: str
     environment: str
-    configured: bool
+    configured: bool | None
     enabled: bool
     primary: bool
     live_version: str | None = None
@@ -113,22 +118,22 @@ def standing(
     reader: EventReader | None,
     configuration: Configuration,
     *,
-    fold: Callable[[str], Deployment],
-    at_work: Callable[[slots.Holder], bool | None],
+    fold: Fold,
+    at_work: AtWork,
     options: Sequence[str] = (),
 ) -> Standing:
     """How the project stands.
 
     Args:
         reader: None while nothing was ever recorded.
-        fold: A deployment by its ID.
+        fold: Gives a deployment by its ID.
         at_work: Whether the process that claims a slot still runs; None when that cannot be told.
         options: What every command for this project needs besides, for example ``["--dir", "shop"]``.
     """
     project = configuration.project
     lives = _of_project(releases.live_slots(reader), project) if reader is not None else []
     unfinished = _unfinished(reader, project, fold, at_work, options) if reader is not None else ()
-    targets = tuple(_targets(configuration.targets, lives))
+    targets = tuple(_targets(configuration, lives))
     return Standing(
         configuration=configuration,
         targets=targets,
@@ -138,25 +143,24 @@ def standing(
     )
 
 
-def _targets(configured: Iterable[Configured], lives: Sequence[releases.LiveRelease]) -> Iterable[TargetStanding]:
+def _targets(configuration: Configuration, lives: Sequence[releases.LiveRelease]) -> Iterable[TargetStanding]:
     """Those of deploy.json in its order, then what is live elsewhere."""
     by_place = {(live.environment, live.target): live for live in lives}
-    for each in configured:
+    for each in configuration.targets:
         live = by_place.pop((each.environment, each.target), None)
         yield _target(live, each.target, each.environment, configured=True, enabled=each.enabled, primary=each.primary)
-    names = {each.target for each in configured}
+    names = {each.target for each in configuration.targets}
     for (environment, target), live in by_place.items():
-        yield _target(live, target, environment, configured=target in names, enabled=True, primary=False)
+        configured = target in names if configuration.project is not None else None
+        yield _target(live, target, environment, configured=configured, enabled=True, primary=False)
 
 
 def _target(
-    live: releases.LiveRelease | None, target: str, environment: str, *, configured: bool, enabled: bool, primary: bool
+    live: releases.LiveRelease | None, target: str, environment: str, *, configured: bool | None, enabled: bool, primary: bool
 ) -> TargetStanding:
     place = TargetStanding(target=target, environment=environment, configured=configured, enabled=enabled, primary=primary)
     if live is None:
         return place
-    from dataclasses import replace
-
     release = live.release
     return replace(
         place,
@@ -172,8 +176,8 @@ def _target(
 def _unfinished(
     reader: EventReader,
     project: str | None,
-    fold: Callable[[str], Deployment],
-    at_work: Callable[[slots.Holder], bool | None],
+    fold: Fold,
+    at_work: AtWork,
     options: Sequence[str],
 ) -> tuple[Unfinished, ...]:
     """Interrupted first, then what may be, what runs, what waits; the newest first in each."""
@@ -182,7 +186,7 @@ def _unfinished(
     for row in _of_project(deployments.unfinished(reader, limit=MOST_SHOWN), project):
         holder = holders.get(row.id)
         situation = _situation(row, holder, at_work(holder) if holder is not None else False)
-        deployment = fold(row.id)
+        deployment = fold(reader, row.id)
         found.append(
             Unfinished(
                 deployment_id=row.id,
@@ -212,7 +216,7 @@ def _situation(row: DeploymentRow, holder: slots.Holder | None, alive: bool | No
 
 def _way_on(row: DeploymentRow, situation: str, deployment: Deployment, options: Sequence[str]) -> tuple[str, ...]:
     if situation == CLAIMS:
-        return (" ".join(["pop-deploy resume", row.id, *options]),)
+        return (_command(options, "resume", row.id),)
     return next_commands(deployment, running=situation == RUNS, options=options)
 
 
@@ -244,14 +248,18 @@ def _next(
         yield unfinished[0].next[0]
         return
     if not configuration.found:
-        yield " ".join(["pop-deploy init", *options])
+        yield _command(options, "init")
         return
-    yield from (" ".join(["pop-deploy show", place.in_doubt, *options]) for place in targets if place.in_doubt)
+    yield from (_command(options, "show", place.in_doubt) for place in targets if place.in_doubt)
     yield from (each.next[0] for each in unfinished[:1])
     if configuration.problem is None:
-        yield " ".join(["pop-deploy execute", *options])
+        yield _command(options, "execute")
 
 
-def _of_project(items: Iterable, project: str | None) -> list:  # type: ignore[type-arg]
+def _command(options: Sequence[str], *words: str) -> str:
+    return shlex.join(["pop-deploy", *words, *options])
+
+
+def _of_project(items: Iterable[Item], project: str | None) -> list[Item]:
     """Only what belongs to *project*: one store may serve several."""
     return [item for item in items if project is None or item.project == project]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.questions import CONFIRM_DEPLOY, QUESTIONS, Option, Question
-from orchestrator.services.abort import abort
+from orchestrator.domain.lifecycle import State
+from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_DEPLOY, QUESTIONS, STEP_OUTCOME, Option, Question
+from orchestrator.services.abort import abort, give_up_rollback
 from orchestrator.services.confirm import confirm
 from orchestrator.services.repository import Journal
 from orchestrator.services.workspace import Workspace
@@ -33,10 +34,16 @@ def decide(workspace: Workspace, journal: Journal, decision_id: str, answer: str
         standing = f"open is {question.decision_id}" if question else "no question is open"
         raise UsageProblem(f"{journal.deployment.id}: {decision_id} is not asked here, {standing}")
     chosen = question.check(answer)
-    if decision_id == CONFIRM_DEPLOY.decision_id and chosen == "proceed":
+    made = e.DecisionMade(decision_id=decision_id, answer=chosen, how=how, by=workspace.actor, reason=reason)
+    if (decision_id, chosen) == (CONFIRM_DEPLOY.decision_id, "proceed"):
         confirm(workspace, journal, how=how, reason=reason)
-        return chosen
-    journal.record(e.DecisionMade(decision_id=decision_id, answer=chosen, how=how, by=workspace.actor, reason=reason))
-    if decision_id == CONFIRM_DEPLOY.decision_id and chosen == "abort":
-        abort(workspace, journal, reason=reason or "answered abort")
+    elif chosen == "abort" and decision_id in _ENDING:
+        give_up = give_up_rollback if journal.deployment.state is State.ROLLING_BACK else abort
+        give_up(workspace, journal, reason=reason or "answered abort", answer=made)
+    else:
+        journal.record(made)
     return chosen
+
+
+_ENDING = frozenset({CONFIRM_DEPLOY.decision_id, STEP_OUTCOME.decision_id, AFTER_FAILURE.decision_id})
+"""Questions to which ``abort`` ends the deployment. To `confirm_rollback` it only means that nothing is done."""

@@ -7,7 +7,7 @@ road. The table at the foot is the index: state -> what is done next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from orchestrator.domain import events as e
@@ -22,10 +22,11 @@ from orchestrator.services.planning import Planned, make_plan, open_target
 from orchestrator.services.prepare import prepare
 from orchestrator.services.repository import Journal, fold
 from orchestrator.services.request import ask, settle_mode, settle_target
+from orchestrator.services.road import Road
 from orchestrator.services.rollback import begin_automatic, go_back
-from orchestrator.services.slot import hold
-from orchestrator.services.step_runner import Road, run_steps
-from orchestrator.services.verify import failures, passed, recorded, run_checks
+from orchestrator.services.slot import hold, require_free
+from orchestrator.services.step_runner import interruption_noted, run_steps
+from orchestrator.services.verify import asked, failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Check, CheckStatus
 
@@ -82,6 +83,8 @@ def _next(deployment: Deployment) -> Next | None:
 def _request_to_plan(workspace: Workspace, journal: Journal, consent: Consent) -> None:
     settle_target(workspace, journal, interactive=consent.interactive)
     settle_mode(workspace, journal, interactive=consent.interactive)
+    if not journal.deployment.dry_run and not consent.stop_when_prepared:
+        require_free(workspace, journal)
     planned = prepare(workspace, journal)
     _check_wanted(workspace, journal, consent, planned)
 
@@ -106,6 +109,7 @@ def _plan_to_confirmation(workspace: Workspace, journal: Journal, consent: Conse
     if deployment.dry_run:
         _simulate(workspace, journal)
         return
+    require_free(workspace, journal)
     if consent.yes:
         confirm(workspace, journal, how=consent.how, reason=consent.reason)
         return
@@ -118,7 +122,7 @@ def _plan_to_confirmation(workspace: Workspace, journal: Journal, consent: Conse
 def _simulate(workspace: Workspace, journal: Journal) -> None:
     """A dry run: every check is really asked, nothing is changed, the plan stands on record."""
     events = _preflight(workspace, journal)
-    journal.record(*events, e.DeploymentSimulated(success=not failures(events)))
+    journal.record(*events, e.DeploymentSimulated(success=passed(events)))
 
 
 def _preflight(workspace: Workspace, journal: Journal) -> list[e.CheckRecorded]:
@@ -126,7 +130,8 @@ def _preflight(workspace: Workspace, journal: Journal) -> list[e.CheckRecorded]:
     assert deployment.plan is not None  # noqa: S101 - PREPARED implies it
     _, target = open_target(workspace, deployment)
     workspace.narrator.phase("Checks")
-    checks = chain(_git_check(workspace, deployment), target.preflight(deployment.plan))
+    plan = deployment.plan
+    checks = chain(_git_check(workspace, deployment), asked("preflight", lambda: target.preflight(plan)))
     return recorded("preflight", deployment.next_round(), checks, workspace)
 
 
@@ -149,12 +154,13 @@ def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Cons
 
 def _still_the_plan(workspace: Workspace, journal: Journal) -> Planned | None:
     """Plan again unless this process has just done so and nobody has held the slot since; refuse if anything differs."""
-    assert journal.guard is not None and journal.deployment.plan is not None  # noqa: S101 - held and prepared
+    deployment = journal.deployment
+    assert journal.guard is not None and deployment.plan is not None  # noqa: S101 - held and prepared
     if journal.planned_at is not None and journal.guard.version == journal.planned_at + 1:
         return None
-    planned = make_plan(workspace, journal.deployment)
-    if planned.plan.digest != journal.deployment.plan.digest:
-        raise _stale(journal.deployment.plan.differences(planned.plan))
+    planned = make_plan(workspace, deployment, workspace.files.facts(deployment.given_version))
+    if planned.plan.digest != deployment.plan.digest:
+        raise _stale(deployment.plan.differences(planned.plan))
     return planned
 
 
@@ -172,17 +178,13 @@ def _go_on(workspace: Workspace, journal: Journal, consent: Consent) -> None:
 def _run(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
     """Steps, verification, and what follows a failure, with the slot held."""
     deployment = journal.deployment
-    try:
+    with interruption_noted(journal):
         if deployment.state is State.EXECUTING:
             _run_steps(workspace, journal, planned)
         if deployment.state is State.DEPLOYED:
             _verify(workspace, journal, planned)
         if deployment.state is State.ROLLING_BACK:
             go_back(workspace, journal)
-    except Interrupted as interrupted:
-        step = deployment.running_step
-        journal.record(e.DeploymentInterrupted(signal=interrupted.signal_name, step=step.step.name if step else None))
-        raise
 
 
 def _run_steps(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
@@ -234,7 +236,11 @@ def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagn
         workspace.narrator.phase("On failure")
         run_steps(Road(workspace, journal, target, deployment.on_failure, len(deployment.on_failure.records)))
     failed = deployment.fail(step, message, trace=trace, diagnostics=diagnostics)
-    back = begin_automatic(workspace, journal, failed)
+    try:
+        back = begin_automatic(workspace, journal, failed)
+    except PopDeployError as problem:
+        # That there is no way back must not keep the failure off the record.
+        back, failed = None, replace(failed, diagnostics=[*failed.diagnostics, f"not rolled back: {problem}"])
     journal.record(failed, *([back] if back else []))
 
 

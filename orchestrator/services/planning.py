@@ -13,7 +13,8 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import CanaryUnsupported
 from orchestrator.domain.plan import Mode, Plan, Release, Step
 from orchestrator.projections import releases
-from orchestrator.services.step_runner import HOOK
+from orchestrator.services.ports import SourceFacts
+from orchestrator.services.road import HOOK
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Request, Target
 
@@ -30,8 +31,11 @@ class Planned:
     observed: Release | None
 
 
-def make_plan(workspace: Workspace, deployment: Deployment) -> Planned:
+def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts | None = None) -> Planned:
     """Observe the target, digest the sources, and let the target plan.
+
+    Args:
+        facts: The project as it is now; as it was when the deployment was requested if None.
 
     Raises:
         CanaryUnsupported: This kind has no canary; names those that have.
@@ -45,7 +49,7 @@ def make_plan(workspace: Workspace, deployment: Deployment) -> Planned:
         )
     observed = target.observe()
     reference = releases.reference(workspace.store, deployment.slot)
-    plan = target.plan(_request(workspace, deployment, settings, target, observed, reference))
+    plan = target.plan(_request(workspace, deployment, facts, settings, target, observed, reference))
     before = _hooks("before_deploy", settings.hooks.before_deploy, settings.timeout_s)
     after = _hooks("after_deploy", settings.hooks.after_deploy, settings.timeout_s)
     steps = [replace(step, timeout_s=settings.timeout_s) for step in plan.steps]
@@ -69,24 +73,28 @@ def open_target(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedT
 def _request(
     workspace: Workspace,
     deployment: Deployment,
+    facts: SourceFacts | None,
     settings: ResolvedTarget,
     target: Target,
     observed: Release | None,
     reference: Release | None,
 ) -> Request:
+    requested = deployment.requested
+    version = (facts.version if facts else None) or requested.version
+    commit = facts.commit_sha if facts else requested.commit_sha
     paths = target.input_paths()
     source = workspace.files.digest(paths, target.input_excludes(), dockerignore=target.honours_dockerignore) if paths else None
     inputs = {
         "config": settings.digest,
-        "commit": deployment.requested.commit_sha,
+        "commit": commit,
         "source": source,
         "observed": _shown(observed),
         "reference": _shown(reference),
     }
     return Request(
-        version=deployment.requested.version,
+        version=version,
         mode=deployment.plan_mode,
-        commit_sha=deployment.requested.commit_sha,
+        commit_sha=commit,
         source_digest=source,
         observed=observed,
         reference=reference,

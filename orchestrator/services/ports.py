@@ -124,6 +124,10 @@ class Children(Protocol):
         """Remove the attempt's files, if there are any: its outcome is on record."""
         ...
 
+    def forget(self, deployment_id: str) -> None:
+        """Remove what is left of all its attempts: it has ended."""
+        ...
+
 
 class StopSignal(Protocol):
     """Whether a signal asks this process to stop."""
@@ -169,3 +173,7 @@ class Mask(Protocol):
     def mask(self, text: str) -> str: ...
 
     def mask_json(self, value: Any) -> Any: ...
+
+    def may_mask_json(self, data: bytes) -> bool:
+        """False when `mask_json` would for certain change nothing in what is written as *data*."""
+        ...

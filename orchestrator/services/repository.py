@@ -14,7 +14,15 @@ import orjson
 from eventstore import NO_STREAM, Attachment, EventReader, Guard, NewEvent, WrongExpectedVersion
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.events import DeploymentPrepared, DeploymentRequested, Event, RollbackStarted
+from orchestrator.domain.events import (
+    DeploymentDeployed,
+    DeploymentPrepared,
+    DeploymentRequested,
+    DeploymentVerified,
+    Event,
+    RollbackStarted,
+    RolledBack,
+)
 from orchestrator.domain.ids import stream_of
 from orchestrator.services.codec import CODEC
 from orchestrator.services.workspace import Workspace
@@ -68,10 +76,13 @@ class Journal:
         What is carried out is what was recorded; so what would be carried out differently is refused instead.
         """
         new = CODEC.encode(event)
+        if not self._workspace.mask.may_mask_json(new.data):
+            return new, event
         fields = orjson.loads(new.data)
         masked = self._workspace.mask.mask_json(fields)
-        if masked is fields or masked == fields:
+        if masked == fields:
             return new, event
+        masked |= {name: fields[name] for name in _KEPT.get(type(event), ())}
         for name in _VERBATIM.get(type(event), ()):
             if masked[name] != fields[name]:
                 raise UsageProblem(
@@ -131,9 +142,16 @@ def fold(reader: EventReader, deployment_id: str) -> tuple[Deployment, int]:
 _VERBATIM: dict[type[Event], tuple[str, ...]] = {
     DeploymentRequested: ("deployment_id", "project", "environment", "version", "target"),
     DeploymentPrepared: ("plan", "on_failure"),
-    RollbackStarted: ("plan", "to"),
 }
 """Fields that mean something else when a part of them is masked."""
+_KEPT: dict[type[Event], tuple[str, ...]] = {
+    RollbackStarted: ("plan", "plan_digest", "to"),
+    DeploymentDeployed: ("release",),
+    DeploymentVerified: ("release",),
+    RolledBack: ("release",),
+}
+"""Fields made of what is on record already. A secret that is revealed later and happens to be a word of them tells nothing new;
+masking it would break the way back."""
 
 
 def _first_masked(before: Any, after: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from orchestrator.config import default_target, enabled_targets, environment_name, resolve
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import DecisionOpen, PlanStale, UsageProblem
-from orchestrator.domain.plan import Mode, Slot
+from orchestrator.domain.plan import Mode
 from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, Question, which_target
 from orchestrator.domain.versions import checked_version
 from orchestrator.projections import deployments
@@ -17,11 +17,7 @@ from orchestrator.services.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the caller asks for; None where it is left open.
-
-    Attributes:
-        interactive: Somebody can be asked: nothing is taken as default.
-    """
+    """What the caller asks for; None where it is left open."""
 
     target: str | None = None
     environment: str | None = None
@@ -33,7 +29,7 @@ class Wish:
 
 
 def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journal:
-    """Begin a deployment: one event, which has its ID.
+    """Begin a deployment: one event, which has its ID. What cannot begin is refused before that.
 
     Raises:
         UsageProblem: Unknown target or environment, or no version anywhere.
@@ -41,6 +37,8 @@ def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journa
     environment = environment_name(workspace.config, wish.environment, environ)
     if wish.target is not None and not resolve(workspace.config, wish.target, environment).enabled:
         raise UsageProblem(f"deploy.json: targets.{wish.target}.enabled is false. Set it to true, or name another target.")
+    if not enabled_targets(workspace.config, environment):
+        raise UsageProblem("deploy.json: no target is enabled. Set targets.<name>.enabled to true.")
     facts = workspace.files.facts(wish.version)
     if facts.version is None:
         raise UsageProblem("no version: name one with --version, or give package.json, pyproject.toml or a git tag one")
@@ -69,6 +67,8 @@ def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journa
 def like_plan(workspace: Workspace, wish: Wish, digest: str) -> Wish:
     """``--plan DIGEST``: what *wish* leaves open is as in the deployment that was planned with it.
 
+    A version that was detected then is detected again: if it is another one now, the plan is stale.
+
     Raises:
         PlanStale: No such plan is on record.
         UsageProblem: Several plans begin like this.
@@ -81,7 +81,7 @@ def like_plan(workspace: Workspace, wish: Wish, digest: str) -> Wish:
         wish,
         target=wish.target or planned.target,
         environment=wish.environment or planned.requested.environment,
-        version=wish.version or planned.requested.version,
+        version=wish.version or planned.given_version,
         mode=wish.mode or planned.plan_mode,
     )
 
@@ -95,11 +95,9 @@ def settle_target(workspace: Workspace, journal: Journal, *, interactive: bool) 
     deployment = journal.deployment
     if deployment.target is not None:
         return
-    names = enabled_targets(workspace.config)
-    if not names:
-        raise UsageProblem("deploy.json: no target is enabled. Set targets.<name>.enabled to true.")
+    environment = deployment.requested.environment
+    names, default = enabled_targets(workspace.config, environment), default_target(workspace.config, environment)
     answers = {name: made.answer for name, made in deployment.answers.items()}
-    default = default_target(workspace.config)
     chosen = answers.get("deploy_target_name")
     if chosen is None and answers.get("deploy_target") in ("primary", "all") and default is not None:
         chosen = default
@@ -134,18 +132,19 @@ def siblings(workspace: Workspace, journal: Journal) -> list[str]:
     made = journal.deployment.answers.get(DEPLOY_TARGET.decision_id)
     if made is None or made.answer != "all":
         return []
-    return [name for name in enabled_targets(workspace.config) if name != journal.deployment.target]
+    names = enabled_targets(workspace.config, journal.deployment.requested.environment)
+    return [name for name in names if name != journal.deployment.target]
 
 
 def ask(journal: Journal, question: Question, detail: dict[str, object] | None = None) -> None:
-    """Put *question* on record unless it stands there, and stop.
+    """Put *question* on record unless it stands there about the very same thing, and stop.
 
     Raises:
         DecisionOpen: Always.
     """
     deployment = journal.deployment
     standing = deployment.open_decision
-    if standing is None or standing.decision_id != question.decision_id:
+    if standing is None or (standing.decision_id, standing.detail) != (question.decision_id, detail or {}):
         journal.record(
             e.DecisionRequested(
                 decision_id=question.decision_id,
@@ -156,7 +155,3 @@ def ask(journal: Journal, question: Question, detail: dict[str, object] | None =
             )
         )
     raise DecisionOpen(deployment.id, question.decision_id, question.question)
-
-
-def slot_of(workspace: Workspace, target: str, environment: str) -> Slot:
-    return Slot(workspace.config.project_name, environment, target)

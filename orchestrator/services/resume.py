@@ -6,7 +6,7 @@ from orchestrator.domain.errors import UsageProblem
 from orchestrator.domain.lifecycle import UNDER_WAY
 from orchestrator.projections import deployments
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.slot import claimant, hold
+from orchestrator.services.slot import at_work, claimant, hold
 from orchestrator.services.workspace import Workspace
 
 
@@ -18,17 +18,24 @@ def interrupted(workspace: Workspace, deployment_id: str | None) -> Journal:
     """
     if deployment_id is not None:
         return load(workspace, deployment_id)
-    found = [row.id for row in deployments.unfinished(workspace.store) if row.state in UNDER_WAY]
+    begun = [load(workspace, row.id) for row in deployments.unfinished(workspace.store) if row.state in UNDER_WAY]
+    found = [journal for journal in begun if not at_work(workspace, journal.deployment.slot)]
     if len(found) == 1:
-        return load(workspace, found[0])
-    if not found:
-        raise UsageProblem("nothing to resume: no deployment is under way")
-    raise UsageProblem(f"several deployments are under way: {', '.join(found)}. Next: pop-deploy resume ID")
+        return found[0]
+    if found:
+        raise UsageProblem(
+            f"several were interrupted: {', '.join(one.deployment.id for one in found)}. Next: pop-deploy resume ID"
+        )
+    if begun:
+        raise UsageProblem(f"nothing to resume: {', '.join(one.deployment.id for one in begun)} is being worked on")
+    raise UsageProblem("nothing to resume: no deployment is under way")
 
 
 def free_claim(workspace: Workspace, journal: Journal) -> None:
     """A deployment that ended just before its process died still claims its slot: give it back."""
     deployment = journal.deployment
-    if deployment.target is not None and claimant(workspace, deployment.slot) == deployment.id:
+    if deployment.target is None or deployment.under_way:
+        return
+    if claimant(workspace, deployment.slot) == deployment.id:
         with hold(workspace, journal):
             pass

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import NothingToRollBack
-from orchestrator.domain.lifecycle import State, Trigger
+from orchestrator.domain.lifecycle import Trigger
 from orchestrator.domain.plan import Plan, Release, Slot
 from orchestrator.domain.policy import back_to, same_release
 from orchestrator.projections import deployments, releases
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.slot import hold
-from orchestrator.services.step_runner import Road, run_steps
+from orchestrator.services.road import Road
+from orchestrator.services.slot import hold, require_free
+from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
 
+CANDIDATES = 100
+
 
 def leaving(workspace: Workspace, slot: Slot) -> Journal:
-    """The deployment that a rollback of *slot* leaves: the one that failed last, else the one whose release is live.
+    """The deployment that a rollback of *slot* leaves: the one that failed last and may have changed what is live, else the one
+    whose release is live.
 
     Raises:
         NothingToRollBack: Nothing was ever deployed there.
     """
-    latest = deployments.latest(workspace.store, slot)
-    live = releases.live(workspace.store, slot)
-    failed = latest is not None and latest.state in (State.FAILED, State.ABORTED, State.ROLLBACK_FAILED) and latest.effect
-    if latest is not None and (failed or live is None):
-        return load(workspace, latest.id)
-    if live is None or live.deployment_id is None:
+    found = next(iter(releases.live_slots(workspace.store, slot)), None)
+    left = (found.in_doubt or found.made_by) if found is not None else None
+    if left is None:
         raise NothingToRollBack(f"{slot}: no deployment history, nothing to roll back")
-    return load(workspace, live.deployment_id)
+    return load(workspace, left)
+
+
+def require_leaving(workspace: Workspace, journal: Journal) -> None:
+    """Refuse to leave what was left already: going back from there would undo a later deployment.
+
+    Raises:
+        IllegalTransition: Its state does not allow it.
+        NothingToRollBack: Another deployment is the one to leave; names it.
+        SlotHeld, SlotClaimedByDead: Somebody is at work there.
+    """
+    deployment = journal.deployment
+    deployment.require(Trigger.ROLL_BACK)
+    require_free(workspace, journal)
+    left = leaving(workspace, deployment.slot).deployment
+    if left.id != deployment.id:
+        raise NothingToRollBack(
+            f"{deployment.id} is not what is live in {deployment.slot}: {left.requested.version} of {left.id} is. "
+            f"Next: pop-deploy rollback {left.id}"
+        )
 
 
 def choose(workspace: Workspace, deployment: Deployment, version: str | None) -> Release:
@@ -42,8 +64,16 @@ def choose(workspace: Workspace, deployment: Deployment, version: str | None) ->
     Raises:
         NothingToRollBack: No verified release qualifies; says which there are.
     """
-    candidates = [found.release for found in releases.verified(workspace.store, deployment.slot, limit=200)]
+    candidates = [found.release for found in releases.verified(workspace.store, deployment.slot, limit=CANDIDATES)]
+    if version is None:
+        # Back means back: what was deployed later and left again is only gone to when it is named.
+        began = {row.id: row.position for row in deployments.get(workspace.store, *_makers(candidates), deployment.id)}
+        candidates = [found for found in candidates if began.get(found.deployment_id or "", 0) < began[deployment.id]]
     return back_to(deployment, candidates, version)
+
+
+def _makers(candidates: Sequence[Release]) -> list[str]:
+    return [release.deployment_id for release in candidates if release.deployment_id is not None]
 
 
 def plan_back(workspace: Workspace, deployment: Deployment, to: Release) -> Plan:
@@ -73,7 +103,8 @@ def roll_back(workspace: Workspace, journal: Journal, to: Release, *, reason: st
     journal.deployment.require(Trigger.ROLL_BACK)
     with hold(workspace, journal):
         journal.record(_started(workspace, journal.deployment, to, automatic=False, reason=reason))
-        go_back(workspace, journal)
+        with interruption_noted(journal):
+            go_back(workspace, journal)
 
 
 def go_back(workspace: Workspace, journal: Journal) -> None:

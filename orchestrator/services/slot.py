@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from eventstore import Guard, RecordedEvent, WrongExpectedVersion
 from orchestrator.domain.errors import SlotClaimedByDead, SlotHeld
 from orchestrator.domain.events import SlotReleased, SlotTaken
+from orchestrator.domain.lifecycle import Trigger, allowed
 from orchestrator.domain.plan import Slot
 from orchestrator.services.codec import CODEC
 from orchestrator.services.repository import Journal, fold
@@ -40,8 +41,35 @@ def hold(workspace: Workspace, journal: Journal) -> Iterator[None]:
             guard, journal.guard = journal.guard, None
             if not journal.deployment.under_way:
                 _release(workspace, journal, guard)
+                workspace.children.forget(journal.deployment.id)
     finally:
         lock.release()
+
+
+def require_free(workspace: Workspace, journal: Journal) -> None:
+    """Refuse before anybody is asked or anything is planned, where `hold` would refuse in the end.
+
+    Raises:
+        SlotHeld, SlotClaimedByDead: As `hold` does.
+    """
+    slot = journal.deployment.slot
+    if claimant(workspace, slot) in (None, journal.deployment.id):
+        return  # the lock is left alone: to try it would disturb whoever is about to take it
+    lock = workspace.locks.try_acquire(slot)
+    if lock is None:
+        raise _held(workspace, slot)
+    try:
+        _refuse_claimed(workspace, slot, journal.deployment.id)
+    finally:
+        lock.release()
+
+
+def at_work(workspace: Workspace, slot: Slot) -> bool:
+    """Whether a living process holds *slot*."""
+    lock = workspace.locks.try_acquire(slot)
+    if lock is not None:
+        lock.release()
+    return lock is None
 
 
 def claimant(workspace: Workspace, slot: Slot) -> str | None:
@@ -53,14 +81,7 @@ def claimant(workspace: Workspace, slot: Slot) -> str | None:
 def _claim(workspace: Workspace, journal: Journal, slot: Slot) -> Guard:
     here, mine = workspace.here, journal.deployment.id
     version = workspace.store.version(slot.stream)
-    holder = claimant(workspace, slot)
-    if holder is not None and holder != mine and fold(workspace.store, holder)[0].under_way:
-        raise SlotClaimedByDead(
-            f"{slot} is claimed by {holder}, which was interrupted. "
-            f"Next: pop-deploy resume {holder}, or pop-deploy abort {holder}",
-            slot=str(slot),
-            deployment_id=holder,
-        )
+    holder = _refuse_claimed(workspace, slot, mine)
     taken = SlotTaken(
         deployment_id=mine,
         host=here.host,
@@ -74,6 +95,22 @@ def _claim(workspace: Workspace, journal: Journal, slot: Slot) -> Guard:
     except WrongExpectedVersion as error:
         raise SlotHeld(f"{slot}: another deployment took it at the same moment", slot=str(slot), deployment_id="") from error
     return Guard(slot.stream, epoch)
+
+
+def _refuse_claimed(workspace: Workspace, slot: Slot, mine: str) -> str | None:
+    """With the lock held: who claims the slot, if that is nobody else's unfinished deployment."""
+    holder = claimant(workspace, slot)
+    if holder is None or holder == mine:
+        return holder
+    deployment, _ = fold(workspace.store, holder)
+    if not deployment.under_way:
+        return holder  # it died after its end, before it could give the slot back
+    give_up = f", or pop-deploy abort {holder}" if Trigger.ABORT in allowed(deployment.state) else ""
+    raise SlotClaimedByDead(
+        f"{slot} is claimed by {holder}, which was interrupted. Next: pop-deploy resume {holder}{give_up}",
+        slot=str(slot),
+        deployment_id=holder,
+    )
 
 
 def _release(workspace: Workspace, journal: Journal, guard: Guard) -> None:

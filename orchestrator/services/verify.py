@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from eventstore import Guard
 from orchestrator.config import ResolvedTarget
 from orchestrator.domain import events as e
-from orchestrator.domain.plan import Plan
-from orchestrator.services.repository import Journal
+from orchestrator.domain.errors import Interrupted, NothingLive, PopDeployError
+from orchestrator.domain.lifecycle import Trigger
+from orchestrator.domain.plan import Plan, Slot
+from orchestrator.projections import releases
+from orchestrator.services.repository import Journal, load
+from orchestrator.services.slot import require_free
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Check, CheckStatus, Outcomes, Target
 
@@ -17,22 +22,33 @@ def run_checks(
 ) -> Iterator[Check]:
     """All checks of a release, one after another; the health check is asked only of what is really there."""
     evidence = []
-    for check in target.verify(plan, deployment_id, outcomes):
+    for check in asked("evidence", lambda: target.verify(plan, deployment_id, outcomes)):
         evidence.append(check)
         yield check
-    if settings.health_check is None:
+    health_check = settings.health_check
+    if health_check is None:
         return
     if any(check.status is CheckStatus.FAIL for check in evidence):
         yield Check("health check", CheckStatus.SKIP, "not asked: the release is not what runs")
         return
-    yield workspace.health(settings.health_check)
+    yield from asked("health check", lambda: (workspace.health(health_check),))
 
 
-def recorded(phase: str, number: int, checks: Iterator[Check], workspace: Workspace) -> list[e.CheckRecorded]:
+def asked(name: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """The checks that *ask* gives. That one cannot be asked at all is an answer too: a failed check called *name*."""
+    try:
+        yield from ask()
+    except Interrupted:
+        raise
+    except (PopDeployError, OSError) as problem:
+        yield Check(name, CheckStatus.FAIL, str(problem))
+
+
+def recorded(phase: str, number: int, checks: Iterable[Check], workspace: Workspace) -> list[e.CheckRecorded]:
     """The checks' answers as events, told to whoever watches as they come."""
     events = []
     for check in checks:
-        workspace.narrator.check(check.name, check.status, check.message)
+        workspace.narrator.check(check.name, check.status, workspace.mask.mask(check.message))
         events.append(as_event(phase, number, check))
     return events
 
@@ -57,19 +73,59 @@ def failures(events: list[e.CheckRecorded]) -> list[str]:
     return [f"{event.name}: {event.message}" for event in events if event.status == CheckStatus.FAIL]
 
 
-def verify_again(workspace: Workspace, journal: Journal, settings: ResolvedTarget, target: Target) -> bool:
-    """Ask a deployed release again and record the answers. A failed one is no rollback reference until it passes again."""
-    from orchestrator.domain.lifecycle import Trigger
+def what_is_live(workspace: Workspace, slot: Slot) -> Journal:
+    """The deployment whose release is live in *slot*.
 
+    Raises:
+        NothingLive: None of ours is, or a later deployment has failed there and nobody knows what is live: to verify the release
+            before it would only take its mark away, and with it the way back.
+    """
+    found = next(iter(releases.live_slots(workspace.store, slot)), None)
+    if found is not None and found.in_doubt is not None and found.in_doubt != found.made_by:
+        raise NothingLive(
+            f"{slot}: nobody knows what is live since {found.in_doubt} failed. Next: pop-deploy rollback {found.in_doubt}"
+        )
+    if found is None or found.release is None or found.made_by is None:
+        raise NothingLive(f"{slot}: nothing of ours is live there. Next: pop-deploy execute")
+    return load(workspace, found.made_by)
+
+
+def require_live(workspace: Workspace, journal: Journal) -> None:
+    """Raises NothingLive unless this deployment's release is what is live in its slot."""
+    live = what_is_live(workspace, journal.deployment.slot).deployment
+    if live.id != journal.deployment.id:
+        raise NothingLive(
+            f"{journal.deployment.id} is not live in {live.slot}: {live.requested.version} of {live.id} is. "
+            f"Next: pop-deploy verify {live.id}"
+        )
+
+
+def verify_again(workspace: Workspace, journal: Journal, settings: ResolvedTarget, target: Target) -> bool:
+    """Ask the release that is live again and record the answers. A failed one is no rollback reference until it passes again.
+
+    Raises:
+        NothingLive: It is not what is live.
+        SlotHeld, SlotClaimedByDead: It is being replaced.
+        GuardFailed: Somebody began to replace it meanwhile: the answers mean nothing, and were not recorded.
+    """
     deployment = journal.deployment
     deployment.require(Trigger.VERIFY)
-    assert deployment.plan is not None and deployment.release is not None  # noqa: S101 - DEPLOYED implies both
-    number = deployment.next_round()
-    checks = run_checks(workspace, settings, target, deployment.plan, deployment.id, deployment.outcomes())
-    events = recorded("verify", number, checks, workspace)
-    if passed(events):
-        journal.record(*events, e.DeploymentVerified(release=deployment.release.to_json(), round=number))
-        return True
-    message = "; ".join(failures(events)) or "no check could be asked"
-    journal.record(*events, e.VerificationFailed(message=message, round=number))
-    return False
+    require_free(workspace, journal)
+    require_live(workspace, journal)
+    assert deployment.plan is not None and deployment.release is not None  # noqa: S101 - a live release implies both
+    number, stream = deployment.next_round(), deployment.slot.stream
+    journal.guard = Guard(stream, workspace.store.version(stream))
+    try:
+        checks = run_checks(workspace, settings, target, deployment.plan, deployment.id, deployment.outcomes())
+        events = recorded("verify", number, checks, workspace)
+        good = passed(events)
+        message = "; ".join(failures(events)) or "no check could be asked"
+        verdict = (
+            e.DeploymentVerified(release=deployment.release.to_json(), round=number)
+            if good
+            else e.VerificationFailed(message=message, round=number)
+        )
+        journal.record(*events, verdict)
+    finally:
+        journal.guard = None
+    return good

@@ -36,7 +36,6 @@ from orchestrator.targets.base import (
     Tools,
     Unreachable,
 )
-from orchestrator.targets.docker_checks import Preflight
 from orchestrator.targets.docker_compose import ComposeUpdate, service_containers
 from orchestrator.targets.docker_config import DockerCompose, DockerConfig, DockerRun
 from orchestrator.targets.docker_engine import Engine, Presence
@@ -123,16 +122,24 @@ class DockerTarget:
         return release_of(serving[0]) if serving else None
 
     def preflight(self, plan: Plan) -> Iterable[Check]:
+        from orchestrator.targets.docker_checks import Preflight  # only a dry run needs it
+
         return Preflight(self.tools, self._engine, self.observe).checks(plan)
 
     def probe(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
-        """Engine and registry answer. A build leaves nothing that would tell it from an earlier one: it is done again, cached."""
+        """Engine and registry answer. A build leaves nothing that would tell it from an earlier one: it is done again, cached.
+
+        A push that nobody can be asked about is done again too: that is harmless, and pins the digest, which an exit code cannot.
+        """
         if step.kind not in self._probes:
             return Observation(Answer.NOT_DONE, "leaves no evidence of its own; doing it again is harmless")
         try:
-            return self._probes[step.kind](step, deployment_id, outcomes)
+            observation = self._probes[step.kind](step, deployment_id, outcomes)
         except Unreachable as error:
-            return Observation(Answer.UNKNOWN, str(error))
+            observation = Observation(Answer.UNKNOWN, str(error))
+        if observation.answer is Answer.UNKNOWN and step.repeatable:
+            return Observation(Answer.NOT_DONE, f"{observation.detail}\nDoing it again is harmless.")
+        return observation
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
         try:

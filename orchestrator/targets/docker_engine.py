@@ -6,7 +6,6 @@ engine that does not answer is `Unreachable`, wherever that is found out.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -219,21 +218,22 @@ class Engine:
         known = (config.get("IndexConfigs") or {}).get(host)
         if known is not None:
             return not known.get("Secure", True)
-        address = _address(host)
-        return address is not None and any(
-            address in ipaddress.ip_network(net) for net in config.get("InsecureRegistryCIDRs") or ()
-        )
+        return _in_networks(host, config.get("InsecureRegistryCIDRs") or ())
 
     def _info(self) -> Mapping[str, Any]:
         return _object(self.answer(cli.INFO))
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _in_networks(host: str, networks: Iterable[str]) -> bool:
+    """Whether *host*, as far as it is an address, lies in one of *networks*."""
+    import ipaddress  # few ask
+
     name = host.rpartition(":")[0] if ":" in host else host
     try:
-        return ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
+        address = ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
     except ValueError:
-        return None
+        return False
+    return any(address in ipaddress.ip_network(network) for network in networks)
 
 
 def _host_ports(bindings: Mapping[str, Any]) -> tuple[HostPort, ...]:

@@ -159,10 +159,11 @@ class Images:
 
     def _point_tags(self, references: Sequence[str], image_id: str, run: StepRun) -> None:
         """A build of somebody else may have taken a tag over since ours: what is pushed is what was built."""
+        found = [image["Id"] for image in self._engine.images(references)]
+        if found == [image_id] * len(references):
+            return
         for number, reference in enumerate(references):
-            found = self._engine.images([reference])
-            if not found or found[0]["Id"] != image_id:
-                self._docker(run, cli.tag(image_id, reference), f"tag-{number}", effect=False)
+            self._docker(run, cli.tag(image_id, reference), f"tag-{number}", effect=False)
 
     def _push_list(self, inputs: Mapping[str, Any], ids: Mapping[str, str], run: StepRun) -> dict[str, Any]:
         members = {}

@@ -184,16 +184,23 @@ def _push(image: Mapping[str, Any], timeout_s: float, *, live: bool) -> Step:
 
 
 def _update_steps(prefix: str, release: Release, how: Mapping[str, Any], timeout_s: float) -> list[Step]:
-    wanted = {"release": release.to_json()}
+    detail = release.detail
+    place = {"container": detail["run"]["name"]} if "run" in detail else {"service": detail["compose"]["service"]}
     update = Step(
         name=f"{prefix}update",
         title="Updating deployment",
-        kind=RUN if "run" in release.detail else COMPOSE,
-        inputs={**wanted, **how},
+        kind=RUN if "run" in detail else COMPOSE,
+        inputs={**place, "image": detail["image_ref"], **how, "release": release.to_json()},
         timeout_s=timeout_s,
     )
     wait = Step(
-        name=f"{prefix}wait", title="Waiting for rollout", kind=WAIT, inputs=wanted, timeout_s=timeout_s, effect=False, live=False
+        name=f"{prefix}wait",
+        title="Waiting for rollout",
+        kind=WAIT,
+        inputs={**place, "release": release.to_json()},
+        timeout_s=timeout_s,
+        effect=False,
+        live=False,
     )
     return [update, wait]
 

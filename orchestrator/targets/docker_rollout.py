@@ -51,13 +51,14 @@ class Rollout:
         """The running containers are the wanted ones, of the wanted image, and nothing speaks against them."""
         wanted = Wanted.of(self._slot, step, deployment_id, outcomes)
         began = self._clock.monotonic()
-        found = self._containers(wanted)
+        place = self._place(wanted)
+        found = [one for one in place if wanted.made(one)]
         if not found:
             problem = f"no container of {wanted.deployment_id} with {wanted.reference} exists"
             yield self._check("containers", CheckStatus.FAIL, problem, began)
             return
         yield self._check("containers", *self._up(found), began)
-        others = sorted({one.image for one in self._place(wanted) if one.running} - {wanted.reference})
+        others = sorted({one.image for one in place if one.running} - {wanted.reference})
         if others:
             yield self._check("digest", CheckStatus.FAIL, f"{', '.join(others)} runs where {wanted.reference} should", began)
         else:
@@ -126,8 +127,10 @@ class Rollout:
         return None
 
     def _containers(self, wanted: Wanted) -> list[Container]:
-        """Those that the deployment made and that are not on their way out."""
-        return [one for one in self._engine.containers(wanted.key) if wanted.made(one) and one.status != "removing"]
+        """Those that the deployment made. Asked again and again, so in as few questions as possible."""
+        run = wanted.detail.get("run")
+        found = self._engine.inspect([run["name"]]) if run else self._engine.containers(wanted.key)
+        return [one for one in found if wanted.made(one) and one.status != "removing"]
 
     def _place(self, wanted: Wanted) -> list[Container]:
         """Whatever stands where the release should: the service's containers, or the slot's."""

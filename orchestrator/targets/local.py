@@ -2,7 +2,7 @@
 
 The target itself is thin. Its configuration is in `local_config.py`, its plans in `local_plans.py`, what the steps do and how
 they are probed in `local_steps.py`, preflight and verification in `local_checks.py`; what lies where on disk in `local_place.py`,
-copying and pruning in `local_releases.py`, the service in `local_service.py`. Start at `LocalTarget`.
+releases in `local_releases.py` and `local_copy.py`, the service in `local_service.py`. Start at `LocalTarget`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from orchestrator.targets.base import (
     Unreachable,
 )
 from orchestrator.targets.local_config import LocalConfig
+from orchestrator.targets.local_copy import reason
 from orchestrator.targets.local_place import release_name
-from orchestrator.targets.local_releases import reason
 from orchestrator.targets.local_service import Service
 from orchestrator.targets.local_steps import DOERS, PROBES, Surroundings
 

@@ -16,9 +16,9 @@ from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.plan import Plan, Release, Step
 from orchestrator.targets import processes
 from orchestrator.targets.base import Check, CheckStatus
+from orchestrator.targets.local_copy import Copied, measure, reason, size
 from orchestrator.targets.local_place import Place
 from orchestrator.targets.local_plans import ACTIVATE, BUILD, RELEASE, RESTART, env_from_json
-from orchestrator.targets.local_releases import Copied, measure, reason, size
 from orchestrator.targets.local_service import Service, State
 from orchestrator.targets.local_steps import Surroundings, require_apart
 

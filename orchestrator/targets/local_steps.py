@@ -14,9 +14,10 @@ from orchestrator.domain.excludes import Excludes
 from orchestrator.domain.plan import Step
 from orchestrator.targets import processes
 from orchestrator.targets.base import Answer, Observation, StepError, StepOutcome, StepRun, Tools
+from orchestrator.targets.local_copy import Copied
 from orchestrator.targets.local_place import Place, release_name
 from orchestrator.targets.local_plans import ACTIVATE, BUILD, PRUNE, RELEASE, RESTART, STOP, env_from_json
-from orchestrator.targets.local_releases import Copied, make_release, prune
+from orchestrator.targets.local_releases import make_release, prune
 from orchestrator.targets.local_service import Service, leftovers
 
 NEVER_RELEASED = (".git", "/.claude/popkit")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import urllib.request
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -26,23 +27,20 @@ class Scenario:
     """One command in one kind of world.
 
     Attributes:
-        first: Version deployed undisturbed before, or None for an empty slot.
-        version: Version of the killed deployment; ``broken`` in it makes its health check fail.
+        first: Version deployed undisturbed before all rounds, or None for an empty slot.
+        version: Version of the killed deployments, numbered by round; with ``broken`` in it the health check fails.
         code: Exit code of the undisturbed run.
+        kinds: Kinds of step that its plans have.
     """
 
     name: str
     words: tuple[str, ...] = DEPLOY
-    first: str | None = "1.0.0"
-    version: str = "1.1.0"
+    first: str = "1.0.0"
+    version: str = "1.1.{round}"
     code: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def before(self) -> int:
-        """Deployments that are there before the killed command begins one."""
-        count = int(self.first is not None) + int(self.words is ROLLBACK)
-        return count - 1 if self.words is ROLLBACK else count
+    target = ""
+    kinds: frozenset[str] = frozenset()
 
     def require(self, request: pytest.FixtureRequest) -> None:
         """Skip or fail where the back-end is missing."""
@@ -50,11 +48,11 @@ class Scenario:
     def document(self, world: World) -> dict[str, Any]:
         raise NotImplementedError
 
-    def effects(self, world: World) -> object:
-        """What was really done, counted."""
+    def effects(self, world: World) -> list[str]:
+        """What was really done, or what is there: one line each."""
         raise NotImplementedError
 
-    def live(self, world: World) -> object:
+    def live(self, world: World) -> str:
         """What is live, by the target's own evidence."""
         raise NotImplementedError
 
@@ -65,12 +63,24 @@ class Scenario:
         world.set_version(version)
 
     def prepare(self, world: World) -> None:
-        world.write(self.document(world), self.first or self.version)
-        if self.first is not None:
-            self._undisturbed(world, self.first)
+        world.write(self.document(world), self.first)
+        self._undisturbed(world, self.first)
+
+    def begin_round(self, world: World) -> None:
+        """A new version; for a rollback it is deployed first, so that there is something to leave."""
+        world.round += 1
+        world.version = self.version.format(round=world.round)
         if self.words is ROLLBACK:
-            self._undisturbed(world, self.version)
-        self.set_version(world, self.version)
+            self._undisturbed(world, world.version)
+        self.set_version(world, world.version)
+        world.forget_appends()
+        world.before = len(world.deployments())
+        world.effects_before = self.effects(world)
+        world.live_before = self.live(world)
+
+    def settled(self, world: World) -> int:
+        """Number of deployments that this round's command has nothing to do with."""
+        return world.before - 1 if self.words is ROLLBACK else world.before
 
     def _undisturbed(self, world: World, version: str) -> None:
         self.set_version(world, version)
@@ -78,14 +88,16 @@ class Scenario:
         assert done.code == 0, done.output
 
     def outcome(self, world: World) -> object:
-        """Everything that must be equal after a kill and a resume."""
-        deployments = world.deployments()[: self.before + 1]
-        return {
+        """Everything that must be equal in every round, with this round's version called NEW and the one before it OLD."""
+        deployments = world.deployments()[self.settled(world) :]
+        said = {
             "states": [(found.requested.version, str(found.state), bool(found.effect)) for found in deployments],
-            "history": world.history(),
+            "history": world.history()[:2],
             "live": self.live(world),
-            "effects": self.effects(world),
+            "effects": sorted((Counter(self.effects(world)) - Counter(world.effects_before)).elements()),
         }
+        names = {world.version: "NEW", world.live_before: "OLD", **{found.id: "THIS" for found in deployments}}
+        return re.sub("|".join(map(re.escape, names)), lambda found: names[found[0]], json.dumps(said, indent=1))
 
 
 @dataclass(frozen=True)
@@ -115,19 +127,44 @@ class Local(Scenario):
         }
         return {"version": "1.0", "project_name": "shop", "targets": {"local": local}, "history": []}
 
-    def effects(self, world: World) -> object:
-        """How often the build ran, each service was started, and each hook ran, by version."""
-        log = world.project / "effects.log"
-        return dict(sorted(Counter(log.read_text().splitlines()).items()))
+    target = "local"
+    kinds = frozenset({"hook", "local.build", "local.release", "local.activate", "local.restart", "local.prune"})
 
-    def live(self, world: World) -> object:
-        current = (world.root / "srv" / "current").readlink().name
-        return current.partition("-")[0]
+    def effects(self, world: World) -> list[str]:
+        """Each run of the build and of a hook, each start of a service."""
+        return (world.project / "effects.log").read_text().splitlines()
+
+    def live(self, world: World) -> str:
+        return (world.root / "srv" / "current").readlink().name.partition("-")[0]
 
     def clean(self, world: World) -> None:
         for record in (world.root / "srv" / "run").glob("*.json"):
             for identity in find_processes(json.loads(record.read_text())):
                 processes.terminate(identity, group=True, drain_s=1)
+
+
+@dataclass(frozen=True)
+class LocalWithoutService(Local):
+    """A release that has no `run` any more: the service of the one before it is stopped."""
+
+    kinds = frozenset({"local.stop"})
+
+    def begin_round(self, world: World) -> None:
+        self._run(world, [sys.executable, "serve.py"])
+        self._undisturbed(world, f"1.0.{world.round + 1}")
+        self._run(world, None)
+        super().begin_round(world)
+
+    def _run(self, world: World, argv: list[str] | None) -> None:
+        """Edit the configuration as a user would."""
+        path = world.data / "deploy.json"
+        document = json.loads(path.read_text())
+        local = document["targets"]["local"]
+        local["config"]["run"] = argv
+        world.notes["health"] = json.dumps(local.pop("health_check", None) or json.loads(world.notes["health"]))
+        if argv is not None:
+            local["health_check"] = json.loads(world.notes["health"])
+        path.write_text(json.dumps(document, indent=2))
 
 
 def find_processes(value: object) -> list[processes.ProcessId]:
@@ -179,20 +216,21 @@ class Fake(Scenario):
                 {"name": "two", "child": True, "delay_s": 0.25},
                 {"name": "three", "live": True},
             ],
-            "bad_versions": ["1.1.0broken"],
+            "bad_versions": [f"1.1.{number}broken" for number in range(40)],
         }
         fake = {"type": "fake", "enabled": True, "primary": True, "auto_rollback": True, "config": config}
         return {"version": "1.0", "project_name": "shop", "targets": {"fake": fake}, "history": []}
 
-    def effects(self, world: World) -> object:
-        """Steps by deployment; which attempt made the effect does not matter, how many did does."""
-        lines = [line.split() for line in (world.root / "fake" / "effects.log").read_text().splitlines()]
-        order = list(dict.fromkeys(line[0] for line in lines))
-        return dict(Counter(f"{order.index(line[0])} {line[1]}" for line in lines))
+    target = "fake"
+    kinds = frozenset({"fake.step", "fake.restore"})
 
-    def live(self, world: World) -> object:
-        found = json.loads((world.root / "fake" / "live.json").read_text())
-        return json.dumps(found).count(self.version), json.dumps(found).count(self.first or "nothing")
+    def effects(self, world: World) -> list[str]:
+        """Deployment and step; which attempt made the effect does not matter, how many did does."""
+        lines = (world.root / "fake" / "effects.log").read_text().splitlines()
+        return [" ".join(line.split()[:2]) for line in lines]
+
+    def live(self, world: World) -> str:
+        return str(json.loads((world.root / "fake" / "live.json").read_text())["release"]["version"])
 
 
 @dataclass(frozen=True)
@@ -230,33 +268,78 @@ class Docker(Scenario):
         health = "failing" if "broken" in version else "ok"
         write_context(context, version=version, health=health, label=world.notes["label"])
 
-    def effects(self, world: World) -> object:
-        """Containers of this project by state and version: one runs, the one before it is kept stopped, and no other."""
-        label = world.notes["label"]
-        listed = docker("ps", "--all", "--filter", f"name={label}", "--format", "{{.State}} {{.Label \"pop-deploy.version\"}}")
-        return sorted(listed.stdout.split("\n"))
+    target = "docker"
+    kinds = frozenset({"docker.build", "docker.push", "docker.run", "docker.wait"})
 
-    def live(self, world: World) -> object:
-        port = world.notes["port"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/version", timeout=5) as response:
-            return response.read().decode().strip()
+    def effects(self, world: World) -> list[str]:
+        """Containers of this project by state and version: one runs, the one before it may be kept stopped, and no other."""
+        wanted = f"label=pop-deploy.project={world.notes['label']}"
+        listed = docker("ps", "--all", "--filter", wanted, "--format", '{{.State}} {{.Label "pop-deploy.version"}}')
+        return listed.stdout.splitlines()
+
+    def live(self, world: World) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{world.notes['port']}/version", timeout=5) as response:
+            return str(response.read().decode().strip())
 
     def clean(self, world: World) -> None:
         DockerBackend().forget(world.notes["label"])
+
+
+@dataclass(frozen=True)
+class DockerCompose(Docker):
+    """The same with a compose project."""
+
+    kinds = frozenset({"docker.build", "docker.push", "docker.compose", "docker.wait"})
+
+    def document(self, world: World) -> dict[str, Any]:
+        document = super().document(world)
+        label = world.notes["label"]
+        service = {"image": f"{label}/web", "ports": [f"127.0.0.1:{world.notes['port']}:8080"]}
+        (world.project / "compose.json").write_text(json.dumps({"services": {"web": service}}))
+        config = document["targets"]["docker"]["config"]
+        del config["run"]
+        config["compose"] = {"file": "compose.json", "project": label, "service": "web"}
+        return document
+
+
+@dataclass(frozen=True)
+class DockerTags(Docker):
+    """Push only: what is live is what the tag `latest` names."""
+
+    kinds = frozenset({"docker.build", "docker.push", "docker.restore"})
+
+    def document(self, world: World) -> dict[str, Any]:
+        document = super().document(world)
+        docker_target = document["targets"]["docker"]
+        del docker_target["config"]["run"], docker_target["health_check"]
+        docker_target["config"]["tags"] = ["{{version}}", "latest"]
+        return document
+
+    def effects(self, world: World) -> list[str]:
+        """Nothing runs anywhere."""
+        return super().effects(world)
+
+    def live(self, world: World) -> str:
+        repository = f"{world.notes['label']}/web"
+        latest = DockerBackend().registry_digest(repository, "latest")
+        versions = [found.requested.version for found in world.deployments() if found.release is not None]
+        return next(version for version in reversed(versions) if DockerBackend().registry_digest(repository, version) == latest)
 
 
 def both_ends(kind: type[Scenario], name: str) -> tuple[Scenario, ...]:
     """A deployment that succeeds, one that fails and goes back by itself, and a rollback that a person asked for."""
     return (
         kind(f"{name} deploy"),
-        kind(f"{name} automatic rollback", version="1.1.0broken", code=6),
+        kind(f"{name} automatic rollback", version="1.1.{round}broken", code=6),
         kind(f"{name} rollback", words=ROLLBACK),
     )
 
 
 SCENARIOS: tuple[Scenario, ...] = (
     *both_ends(Fake, "fake"),
-    Fake("fake first deploy", first=None),
     *both_ends(Local, "local"),
     *both_ends(Docker, "docker"),
+    LocalWithoutService("local without service"),
+    DockerCompose("docker compose"),
+    DockerTags("docker tags", words=ROLLBACK),
 )

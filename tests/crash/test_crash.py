@@ -1,19 +1,19 @@
-"""Kill a real process before, after and a moment after every append; resume in a new one; the end is an undisturbed run's.
+"""Kill a real process before, after and in the middle of every append and effect; resume; the end is an undisturbed run's.
 
-Each scenario is run once undisturbed to learn its appends, then once for every point. After the kill, `recover` does what a person
-would: `resume`, or, where nothing had begun yet, the same command again. Then the end state, deploy.json, what is live and the
-number of effects are compared. The number of points is printed, and a step kind without a point fails the suite.
+A scenario's world is made once. The command is first run undisturbed, to learn its appends and its end; then once for every
+point, each time with a new version. After the kill `recover` does what a person would: `resume`, or, where nothing had begun yet,
+the same command again. Then the end state, deploy.json, what is live and the number of effects of this round are compared. The
+number of points is printed, and a kind of step that no scenario kills fails the suite.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+import json
 from pathlib import Path
 
 import pytest
 
-from orchestrator.domain.lifecycle import UNDER_WAY
+from orchestrator.targets.registry import deployable
 from tests.crash.scenarios import SCENARIOS, Scenario
 from tests.crash.world import Ran, World
 
@@ -28,47 +28,59 @@ def test_every_kill_converges_to_the_undisturbed_end(
     scenario: Scenario, side: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scenario.require(request)
-    count, expected = undisturbed(scenario, tmp_path / "undisturbed")
-    points = 0
-    for number in range(1, count + 1):
-        world = fresh(scenario, tmp_path / f"{side}-{number}")
-        killed = world.run(*scenario.words, point=f"{side}:{number}")
-        if side != "during":
-            assert killed.killed, f"{side}:{number} did not kill: {killed.output}"
-        recover(world, scenario, killed)
+    world = World(tmp_path)
+    world.project.mkdir()
+    try:
+        scenario.prepare(world)
+        appends, expected = undisturbed(scenario, world)
+        points = [number for number, line in enumerate(appends, 1) if side != "during" or "StepStarted" in line]
+        for number in points:
+            scenario.begin_round(world)
+            killed = world.run(*scenario.words, point=f"{side}:{number}")
+            if side != "during":
+                assert killed.killed, f"{side}:{number} did not kill: {killed.output}"
+            recover(world, scenario, killed)
 
-        assert scenario.outcome(world) == expected, f"{scenario.name} {side}:{number}\n{killed.output}"
-        assert world.claims() == []
-        points += 1
+            assert scenario.outcome(world) == expected, f"{scenario.name} {side}:{number} {appends[number - 1]}\n{killed.output}"
+            assert world.claims() == []
+    finally:
         scenario.clean(world)
-        shutil.rmtree(world.root)
     with capsys.disabled():
-        print(f"\ncrash points: {scenario.name} {side}: {points}")
+        print(f"\ncrash points: {scenario.name} {side}: {len(points)}")
 
 
-def undisturbed(scenario: Scenario, root: Path) -> tuple[int, object]:
-    """Number of appends, and the end that every other run must come to."""
-    world = fresh(scenario, root)
+@pytest.mark.crash
+def test_every_kind_of_step_is_killed_somewhere() -> None:
+    """The plan cases of the contract suite hold every kind of step there is; a new one must be in a scenario too."""
+    cases = Path(__file__).parents[1] / "contract" / "plans"
+    planned = {step["kind"] for case in cases.rglob("*.json") for step in _steps(json.loads(case.read_text()))}
+    killed = {kind for scenario in SCENARIOS for kind in scenario.kinds}
+
+    assert planned - killed == set()
+    assert {scenario.target for scenario in SCENARIOS} == set(deployable())
+
+
+def _steps(value: object) -> list[dict[str, str]]:
+    """Every object in *value* that looks like a step."""
+    if isinstance(value, list):
+        return [found for each in value for found in _steps(each)]
+    if isinstance(value, dict):
+        own = [value] if {"kind", "title", "name"} <= value.keys() else []
+        return own + [found for each in value.values() for found in _steps(each)]
+    return []
+
+
+def undisturbed(scenario: Scenario, world: World) -> tuple[list[str], object]:
+    """The appends, and the end that every other round must come to."""
+    scenario.begin_round(world)
     done = world.run(*scenario.words)
     assert done.code == scenario.code, done.output
-    outcome, count = scenario.outcome(world), len(world.appends())
-    scenario.clean(world)
-    return count, outcome
-
-
-def fresh(scenario: Scenario, root: Path) -> World:
-    world = World(root)
-    world.project.mkdir(parents=True)
-    scenario.prepare(world)
-    world.forget_appends()
-    return world
+    return world.appends(), scenario.outcome(world)
 
 
 def recover(world: World, scenario: Scenario, killed: Ran) -> None:
     """What a person would do, at most a few times: nothing may be left under way."""
-    if not killed.killed:
-        return
-    command = next_command(world, scenario)
+    command = next_command(world, scenario) if killed.killed else None
     while command is not None:
         done = world.run(*command)
         assert done.code in (scenario.code, 0, 6), f"{command}: {done.code}\n{done.output}"
@@ -79,23 +91,15 @@ def recover(world: World, scenario: Scenario, killed: Ran) -> None:
 
 def next_command(world: World, scenario: Scenario) -> tuple[str, ...] | None:
     """`resume` what is under way, go on with what was only requested, or begin again where nothing is on record."""
-    begun = world.deployments()[scenario.before :] if (world.data / "events.db").exists() else []
+    begun = world.deployments()[scenario.settled(world) :]
     if not begun:
         return scenario.words
     last = begun[-1]
     if last.under_way:
         return ("resume", last.id)
-    if scenario.words[0] == "rollback":
-        return scenario.words if last.state not in {*UNDER_WAY, "rolled_back"} else settle_file(world, last.id)
     if last.state in {"requested", "prepared", "confirmed"}:
         return ("execute", last.id, "--yes")
-    return settle_file(world, last.id)
-
-
-def settle_file(world: World, deployment_id: str) -> tuple[str, ...] | None:
-    """The deployment has ended; if its process died before it could write deploy.json or free the slot, the next command does."""
-    store_says_done = world.claims() == [] and world.history_is_current()
-    return None if store_says_done else ("resume", deployment_id)
-
-
-Check = Callable[[World], None]
+    if scenario.words[0] == "rollback" and last.state != "rolled_back":
+        return scenario.words
+    # It has ended; if its process died before it could write deploy.json or free the slot, the next command does.
+    return None if world.claims() == [] and world.history_is_current() else ("resume", last.id)

@@ -1,8 +1,8 @@
 """pop-deploy with a store that kills the process: run as ``python victim.py ARGUMENTS`` with CRASH_POINT and CRASH_LOG set.
 
 CRASH_POINT is ``before:N`` or ``after:N`` (the N-th append of this process), ``during:N`` (a moment after it, in the middle of
-the effect that it announced) or ``never``. Every append is written to CRASH_LOG with the types of its events, so that the suite knows
-which points there are.
+the effect that it announced) or ``never``. Every append is written to CRASH_LOG with the types of its events, so that the
+suite knows which points there are.
 """
 
 from __future__ import annotations

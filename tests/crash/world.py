@@ -36,11 +36,21 @@ class Ran:
 
 @dataclass
 class World:
-    """One project. *env* is given to every process of it; *notes* are the scenario's own."""
+    """One project, and what was there when the round began.
+
+    Attributes:
+        env: Given to every process of it.
+        notes: The scenario's own.
+    """
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    round: int = 0
+    version: str = ""
+    before: int = 0
+    effects_before: list[str] = field(default_factory=list)
+    live_before: str = ""
 
     @property
     def project(self) -> Path:

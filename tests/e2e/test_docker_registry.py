@@ -79,10 +79,10 @@ def test_a_login_that_is_wrong_or_missing_is_found_out_by_the_dry_run_and_the_pu
     assert world.containers() == {}
 
 
-def test_a_login_that_was_lost_leaves_the_outcome_of_a_push_open(
+def test_a_push_that_nobody_can_be_asked_about_is_done_again_and_says_why(
     world: DockerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client says "no such manifest" then; taken at its word, the push would count as not done."""
+    """The client says "no such manifest" when the registry refuses its login: that is not what is passed on."""
     registry = world.backend.auth_registry
     log_in(monkeypatch, tmp_path / "login", registry, f"{world.backend.user}:{world.backend.password}")
     world.source("1.0.0")
@@ -93,8 +93,9 @@ def test_a_login_that_was_lost_leaves_the_outcome_of_a_push_open(
     log_in(monkeypatch, tmp_path / "lost", registry, "ci:wrong")
     answer = target.probe(plan.step("push"), "deploy-1.0.0", outcomes)
 
-    assert answer.answer is Answer.UNKNOWN
+    assert answer.answer is Answer.NOT_DONE
     assert "refuses the login" in answer.detail
+    assert answer.detail.endswith("Doing it again is harmless.")
 
 
 def test_a_registry_that_is_down_is_named(world: DockerWorld) -> None:

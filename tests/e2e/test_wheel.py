@@ -1,6 +1,6 @@
 """The wheel, installed where there is no source tree: what a user gets. Nothing here imports our packages.
 
-The locked requirements are installed with their hashes into a fresh environment, then the wheel without any dependency of its own.
+The locked requirements are installed with their hashes into a fresh environment, then the wheel alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [
-    pytest.mark.e2e,
-    # The installed environment is shared: one worker makes it.
-    pytest.mark.xdist_group("wheel"),
-]
+pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -16,7 +16,7 @@ Examples:
 """,
 )
 @options.deployment_id()
-@click.option("--plan", "plan_digest", metavar="DIGEST", help="Refuse unless this is the plan.")
+@click.option("--plan", "plan_digest", type=options.given, metavar="DIGEST", help="Refuse unless this is the plan.")
 @options.actor
 @options.project
 def command(

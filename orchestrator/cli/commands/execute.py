@@ -20,7 +20,7 @@ Examples:
 )
 @options.deployment_id(required=False)
 @options.wish
-@click.option("--plan", "plan_digest", metavar="DIGEST", help="Refuse unless the plan is this one.")
+@click.option("--plan", "plan_digest", type=options.given, metavar="DIGEST", help="Refuse unless the plan is this one.")
 @click.option("--yes", "-y", is_flag=True, help="Answers confirm_deploy and nothing else.")
 @options.actor
 @options.project

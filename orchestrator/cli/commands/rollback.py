@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli import checking, options
+from orchestrator.cli import checking, going_back, options
 
 
 @click.command(
@@ -19,7 +19,7 @@ Examples:
 @options.deployment_id(required=False)
 @options.target()
 @options.environment
-@click.option("--to", "version", metavar="VERSION", help="Otherwise the last verified release before.")
+@click.option("--to", "version", type=options.given, metavar="VERSION", help="Otherwise the last verified release before.")
 @click.option("--list", "list_only", is_flag=True, help="Show the releases that can be gone back to.")
 @click.option("--dry-run", is_flag=True, help="Show the steps, change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Answers confirm_rollback.")
@@ -41,7 +41,7 @@ def command(
 ) -> int:
     """Bring back a verified release."""
     with checking.opened(directory, store, actor, as_json=as_json) as (workspace, ui):
-        wish = checking.RollbackWish(deployment_id, target, environment, version, yes, reason)
         if list_only:
-            return checking.list_releases(workspace, ui, wish)
-        return checking.rollback(workspace, ui, wish, dry_run=dry_run)
+            return checking.list_releases(workspace, ui, deployment_id, target, environment)
+        way = going_back.Way(version=version, yes=yes, dry_run=dry_run, reason=reason)
+        return checking.rollback(workspace, ui, deployment_id, target, environment, way)

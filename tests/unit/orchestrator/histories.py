@@ -25,7 +25,9 @@ from orchestrator.projections.registry import inline
 from orchestrator.services.codec import CODEC
 
 STEPS = (
-    Step(name="build", title="Building image", kind="docker.build", command=("docker", "build", "."), repeatable=True, live=False),
+    Step(
+        name="build", title="Building image", kind="docker.build", command=("docker", "build", "."), repeatable=True, live=False
+    ),
     Step(name="push", title="Pushing to registry", kind="docker.push", command=("docker", "push"), live=False),
     Step(name="update", title="Updating deployment", kind="docker.run"),
     Step(name="wait", title="Waiting for rollout", kind="docker.wait", effect=False, live=False),
@@ -188,20 +190,30 @@ class Story:
         return self.record(self._intent(step, phase, attempt, attempt_dir))
 
     def finish(
-        self, step: str, phase: str = "deploy", attempt: int = 1, *, log: str | None = None, duration_ms: int = 1000, found: bool = False
+        self,
+        step: str,
+        phase: str = "deploy",
+        attempt: int = 1,
+        *,
+        log: str | None = None,
+        duration_ms: int = 1000,
+        found: bool = False,
     ) -> Story:
-        attachments = (log_of(f"{phase}/{step}/{attempt}", log),) if log is not None else ()
-        return self.record(
-            e.StepSucceeded(phase=phase, step=step, attempt=attempt, exit_code=0, duration_ms=duration_ms, found=found),
-            attachments=attachments,
+        outcome = e.StepSucceeded(
+            phase=phase,
+            step=step,
+            attempt=attempt,
+            exit_code=0,
+            duration_ms=duration_ms,
+            found=found,
+            **_output(phase, step, attempt, log),
         )
+        return self.record(outcome, attachments=_attachments(phase, step, attempt, log))
 
     def fail_step(self, step: str, phase: str = "deploy", attempt: int = 1, *, log: str | None = None) -> Story:
-        attachments = (log_of(f"{phase}/{step}/{attempt}", log),) if log is not None else ()
-        failed = e.StepFailed(
-            phase=phase, step=step, attempt=attempt, message=f"{step} broke", exit_code=1, duration_ms=500, stderr="no space"
-        )
-        return self.record(failed, attachments=attachments)
+        fields = {"phase": phase, "step": step, "attempt": attempt, "message": f"{step} broke", "exit_code": 1}
+        failed = e.StepFailed(**fields, duration_ms=500, stderr="no space", **_output(phase, step, attempt, log))
+        return self.record(failed, attachments=_attachments(phase, step, attempt, log))
 
     def run(self, *steps: str, phase: str = "deploy", duration_ms: int = 1000) -> Story:
         """Each step to its end; the outcome of one and the intent of the next are one append."""
@@ -297,6 +309,18 @@ class Story:
         status, message = ("pass", "200 OK") if success else ("fail", "got 500")
         number = self.round or 1
         return [e.CheckRecorded(phase=phase, round=number, name="health check", status=status, message=message, duration_ms=20)]
+
+
+def _output(phase: str, step: str, attempt: int, log: str | None) -> dict[str, Any]:
+    """What an outcome says of its output, as the step runner does."""
+    if log is None:
+        return {}
+    command = {"command": "main", "sha256": "sha256:0", "bytes": len(log.encode()), "cut_bytes": 0}
+    return {"output": {"attachment": f"{phase}/{step}/{attempt}", "commands": [command]}}
+
+
+def _attachments(phase: str, step: str, attempt: int, log: str | None) -> tuple[Attachment, ...]:
+    return (log_of(f"{phase}/{step}/{attempt}", log),) if log is not None else ()
 
 
 def log_of(name: str, text: str) -> Attachment:

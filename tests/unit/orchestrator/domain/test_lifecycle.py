@@ -55,7 +55,7 @@ def test_a_refusal_names_what_is_allowed_instead() -> None:
 
 def test_a_refusal_says_that_it_has_ended_where_nothing_leads_on() -> None:
     with pytest.raises(IllegalTransition, match="It has ended"):
-        target_of("deploy-1", State.ROLLED_BACK, Trigger.EXECUTE)
+        target_of("deploy-1", State.SIMULATED, Trigger.EXECUTE)
 
 
 def test_allowed_triggers_stand_in_the_order_of_the_table() -> None:

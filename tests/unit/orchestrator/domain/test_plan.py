@@ -56,7 +56,7 @@ def test_equal_plans_do_not_differ() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"inputs": {"source": "sha256:6", "commit": "abc"}}, ["commit: None -> abc", "source: sha256:5 -> sha256:6"]),
+        ({"inputs": {"source": "sha256:6", "commit": "abc"}}, ["commit: none -> abc", "source: sha256:5 -> sha256:6"]),
         ({"version": "1.2.1"}, ["version: 1.2.0 -> 1.2.1"]),
         ({"mode": Mode.CANARY}, ["mode: deploy -> canary"]),
         ({"steps": STEPS[:3]}, ["step wait"]),

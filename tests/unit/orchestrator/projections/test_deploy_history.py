@@ -77,6 +77,23 @@ def test_a_success_that_could_not_be_left_is_a_failure_until_the_rollback_is_don
     assert "error" not in deploy_history.records(world.store)[1]
 
 
+def test_each_rollback_of_a_deployment_has_a_record(world: World) -> None:
+    first = world.deployment(version="1.0.0").to_verified()
+    second = world.deployment(version="1.1.0").to_verified()
+    second.to_rolled_back(first.release, automatic=False)
+    world.clock.wait(hours=1)
+    first.to_rolled_back(second.release, automatic=False)
+    second.verify().to_rolled_back(first.release, automatic=False)
+
+    newest = deploy_history.records(world.store)[:3]
+    assert [(record["version"], record["rollback_to"]) for record in newest] == [
+        ("1.1.0", "1.0.0"),
+        ("1.0.0", "1.1.0"),
+        ("1.1.0", "1.0.0"),
+    ]
+    assert [record["duration_ms"] for record in newest] == [3000, 3000, 3000]
+
+
 def test_a_failed_rollback_leaves_the_failure_as_it_was(world: World) -> None:
     good = world.deployment(version="1.0.0").to_verified()
     story = world.deployment(version="1.1.0").to_failed(reference=good.release).take_slot()

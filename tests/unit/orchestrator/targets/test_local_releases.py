@@ -15,8 +15,9 @@ import pytest
 
 from orchestrator.domain.excludes import Excludes
 from orchestrator.targets.base import StepError
+from orchestrator.targets.local_copy import Copied, copy_tree, measure, size
 from orchestrator.targets.local_place import Place, Record
-from orchestrator.targets.local_releases import Copied, copy_tree, make_release, measure, prune, sweep
+from orchestrator.targets.local_releases import make_release, prune, sweep
 from tests.contract.harness import tree
 from tests.unit.orchestrator.targets.local_world import ID, World, numbered
 
@@ -338,3 +339,48 @@ def test_says_what_it_could_not_remove_and_goes_on(world: World, monkeypatch: py
     assert removed == ["1.2.0-x"]
     assert len(problems) == 1
     assert problems[0].startswith("1.1.0-x stays: Permission denied")
+
+
+def test_says_that_it_could_not_delete_what_it_has_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = several(world, 2)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+
+    removed, problems = prune(place, 1, ())
+
+    assert removed == ["1.1.0-x"]
+    assert len(problems) == 1
+    assert problems[0].startswith("not all of what was removed could be deleted: Permission denied")
+    assert names(place) == ["1.2.0-x"]
+
+
+def test_says_when_a_half_copy_could_not_be_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    def full(copied: Copied) -> None:
+        monkeypatch.setattr(shutil, "rmtree", refuse)
+        raise OSError(28, "No space left on device")
+
+    place = world.place()
+    place.claim()
+
+    with pytest.raises(StepError, match=r"No space left on device.* What was copied is still there: Permission denied"):
+        make_release(place, "1.0.0-x", world.project, Excludes(), FACTS, full)
+
+
+def test_measures_nothing_that_it_may_not_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+
+    with pytest.raises(PermissionError, match=r"serve\.py"):
+        measure(world.project, Excludes())
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 B"), (999, "999 B"), (4200, "4.2 kB"), (4_200_000, "4.2 MB"), (5e9, "5 GB"), (5e12, "5,000 GB")]
+)
+def test_says_sizes_in_words(count: float, words: str) -> None:
+    assert size(count) == words

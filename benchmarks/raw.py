@@ -1,0 +1,70 @@
+"""The other side: durable events as one writes them by hand with sqlite3 and orjson. Not a benchmark.
+
+One table with one index, WAL, an fsync for every commit; no hash chain, no triggers, no versions checked by more than the index.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+_CREATE = """CREATE TABLE events (
+    position INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
+    time TEXT NOT NULL, data BLOB NOT NULL, metadata BLOB NOT NULL, UNIQUE (stream, version))"""
+_INSERT = "INSERT INTO events (stream, version, type, time, data, metadata) VALUES (?, ?, ?, ?, ?, ?)"
+_READ = (
+    "SELECT position, stream, version, type, schema_version, time, data, metadata, previous_hash, hash "
+    "FROM events ORDER BY position"
+)
+
+
+class RawEvents:
+    """A file of events, opened for one run: a new one on each call of `open`, as every command opens its store."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._runs = 0
+        with sqlite3.connect(path) as connection:
+            connection.execute(_CREATE)
+        connection.close()
+
+    def open(self) -> RawStream:
+        self._runs += 1
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return RawStream(connection, f"deployment-{self._runs:08}")
+
+
+class RawStream:
+    """A stream of its own in an open file."""
+
+    def __init__(self, connection: sqlite3.Connection, stream: str) -> None:
+        self._connection, self._stream, self._version = connection, stream, -1
+
+    def append(self, type_: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """One event, one durable commit."""
+        self._version += 1
+        time = datetime.now(UTC).isoformat(timespec="microseconds")
+        row = (self._stream, self._version, type_, time, orjson.dumps(data), orjson.dumps(metadata))
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute(_INSERT, row)
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def read_all(path: Path) -> Iterator[dict[str, Any]]:
+    """The data of every event of one of our stores, by one cursor over all of its columns."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        for row in connection.execute(_READ):
+            yield orjson.loads(row[6])
+    finally:
+        connection.close()

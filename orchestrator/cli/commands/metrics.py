@@ -1,0 +1,32 @@
+"""`pop-deploy metrics`: attempts, outcomes and durations."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli import options, reading
+
+
+@click.command(
+    "metrics",
+    epilog="""\b
+Examples:
+  pop-deploy metrics
+  pop-deploy metrics --target docker --environment production --json
+""",
+)
+@options.target()
+@click.option("--environment", "-e", metavar="NAME", help="Only of this environment.")
+@options.project
+def command(target: str | None, environment: str | None, directory: str, store: str | None, as_json: bool) -> None:
+    """How often deployments succeed, and how long they and their steps take."""
+    from orchestrator.projections.metrics import NOTHING, read
+    from orchestrator.rendering import metrics
+
+    with reading.maybe_opened(directory, store) as reader:
+        found = read(reader, target=target, environment=environment) if reader else NOTHING
+    reading.answer(
+        as_json=as_json,
+        text=lambda: metrics.text(found),
+        data=lambda: metrics.document(found),
+    )

@@ -1,0 +1,124 @@
+"""Going back from a command: choose, confirm, carry out, report. For `rollback`, and for the questions after a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from orchestrator.cli import errors, prompts
+from orchestrator.cli.ui import Ui, shown_path
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.errors import DecisionOpen, Interrupted, OutcomeUnknown
+from orchestrator.domain.plan import Release
+from orchestrator.domain.questions import CONFIRM_ROLLBACK
+from orchestrator.projections.command_results import rollback_result, simulated_rollback
+from orchestrator.projections.step_results import latest_checks
+from orchestrator.rendering import command_reports
+from orchestrator.services import rollback
+from orchestrator.services.decide import decide
+from orchestrator.services.deploy_history import publish_history
+from orchestrator.services.planning import open_target
+from orchestrator.services.repository import Journal
+from orchestrator.services.request import ask
+from orchestrator.services.verify import as_event, asked
+from orchestrator.services.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What is asked for.
+
+    Attributes:
+        version: ``--to``; None for what was confirmed before, else the last verified release.
+        yes: ``--yes``: answers `confirm_rollback`.
+    """
+
+    version: str | None = None
+    yes: bool = False
+    dry_run: bool = False
+    reason: str = ""
+
+
+def go_back(workspace: Workspace, journal: Journal, way: Way, ui: Ui) -> int:
+    """Leave this deployment for a verified release. Returns the exit code of `rollback`.
+
+    Raises:
+        Refused: It cannot be left, or there is nowhere to go; nothing was done.
+        SlotHeld, SlotClaimedByDead: Somebody is at work there; nothing was done.
+    """
+    rollback.require_leaving(workspace, journal)
+    deployment = journal.deployment
+    to = rollback.choose(workspace, deployment, way.version or _confirmed_version(deployment))
+    if way.dry_run:
+        return _simulate(workspace, deployment, to, ui)
+    try:
+        answer = _confirmation(workspace, journal, to, way, ui)
+    except DecisionOpen:
+        return ui.waiting(deployment)
+    if answer == "dry_run":
+        return _simulate(workspace, deployment, to, ui)
+    if answer == "abort":
+        ui.say("Nothing was changed.")
+        return errors.DONE
+    return _carry_out(workspace, journal, to, way, ui)
+
+
+def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui: Ui) -> int:
+    ui.watch(lambda: command_reports.rollback_opening(rollback_result(journal.deployment, history_path="", options=ui.options)))
+    try:
+        rollback.roll_back(workspace, journal, to, reason=way.reason)
+    except (Interrupted, OutcomeUnknown) as stopped:
+        ui.warn(str(stopped))
+    ui.progress.close()
+    problem = publish_history(workspace)
+    ui.warn(problem)
+    path = "" if problem else shown_path(workspace)
+    result = rollback_result(journal.deployment, history_path=path, options=ui.options)
+    ui.rolled_back(result)
+    return errors.DONE if result.success else errors.code_of_state(result.state, success=False)
+
+
+def _confirmed_version(deployment: Deployment) -> str | None:
+    """Where the confirmation that was given and not used yet leads to."""
+    made, question = deployment.answers.get(CONFIRM_ROLLBACK.decision_id), deployment.asked.get(CONFIRM_ROLLBACK.decision_id)
+    return str(question.detail["to"]) if made is not None and question is not None and made.answer != "abort" else None
+
+
+def _confirmation(workspace: Workspace, journal: Journal, to: Release, way: Way, ui: Ui) -> str:
+    """`confirm_rollback`, on record: by ``--yes``, by an answer given before to this very question, or asked now.
+
+    Raises:
+        DecisionOpen: Nobody can be asked.
+    """
+    deployment, question = journal.deployment, CONFIRM_ROLLBACK
+    about: dict[str, object] = {"from": deployment.requested.version, "to": to.version, "by": to.deployment_id}
+    made, before = deployment.answers.get(question.decision_id), deployment.asked.get(question.decision_id)
+    said = made.answer if made is not None and before is not None and before.detail == about and not way.yes else None
+    if said == "proceed":
+        return said
+    try:
+        ask(journal, question, about)
+    except DecisionOpen:
+        if said == "dry_run":
+            return said  # shown now; the question stands open again
+        if not way.yes and not ui.interactive:
+            raise
+    if way.yes:
+        return decide(workspace, journal, question.decision_id, "proceed", how="yes", reason=way.reason)
+    ui.say(f"From {deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
+    try:
+        answer = prompts.ask(question)
+    except click.Abort:
+        raise DecisionOpen(deployment.id, question.decision_id, question.question) from None
+    return decide(workspace, journal, question.decision_id, answer, how="prompt", reason=way.reason)
+
+
+def _simulate(workspace: Workspace, deployment: Deployment, to: Release, ui: Ui) -> int:
+    plan = rollback.plan_back(workspace, deployment, to)
+    _, target = open_target(workspace, deployment)
+    answers = asked("preflight", lambda: target.preflight(plan))
+    checks = latest_checks([as_event("preflight", 1, check) for check in answers], "preflight")
+    result = simulated_rollback(deployment, plan, to, checks=checks, options=ui.options)
+    ui.rolled_back(result)
+    return errors.DONE if result.success else errors.FAILED
