@@ -8,9 +8,9 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 from benchmarks.harness import ROOT, Figure, Skipped, cache
-from statistics import median
 
 PAGE = ROOT / "docs" / "performance.md"
 

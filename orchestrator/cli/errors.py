@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -95,6 +94,8 @@ def run(command: click.Command, args: Sequence[str] | None = None) -> NoReturn:
         _print_json(error, code, str(error), as_json=as_json)
         click.echo(f"pop-deploy: {error}", err=True)
     except Exception as error:  # noqa: BLE001 - a mistake in this program: its place is shown, and stdout stays one JSON object
+        import traceback  # the help text should not wait for it
+
         code = FAILED
         traceback.print_exc()
         _print_json(error, code, repr(error), as_json=as_json)

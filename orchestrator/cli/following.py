@@ -22,7 +22,7 @@ from orchestrator.rendering import logs as rendering
 from orchestrator.services.codec import CODEC
 
 if TYPE_CHECKING:
-    from eventstore import EventReader
+    from eventstore.store import EventReader
 
 POLL_S = 0.2
 BEGIN_S = 10.0

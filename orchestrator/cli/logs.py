@@ -17,7 +17,7 @@ from orchestrator.projections.step_logs import StepLog, step_logs
 from orchestrator.rendering import logs as rendering
 
 if TYPE_CHECKING:
-    from eventstore import EventReader
+    from eventstore.store import EventReader
     from orchestrator.cli.following import Live
     from orchestrator.domain.deployment import Deployment
     from orchestrator.projections.slots import Holder

@@ -6,6 +6,9 @@ import importlib
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from orchestrator.cli import options
 
 COMMANDS = {
     "init": "Detect targets and write deploy.json.",
@@ -60,9 +63,10 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Without a command: where this project stands, and what to do next.",
 )
+@options.project
 @click.version_option(package_name="pop-deploy", prog_name="pop-deploy")
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, directory: str, store: str | None, as_json: bool) -> None:
     """Deploy a project to the systems its deploy.json names.
 
     Every transition is recorded before and after its effect; what is killed is finished by resume.
@@ -70,7 +74,14 @@ def cli(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is None:
         from orchestrator.cli.commands.status import command
 
-        ctx.invoke(command, directory=".", store=None, as_json=False)
+        ctx.invoke(command, directory=directory, store=store, as_json=as_json)
+        return
+    # They belong to the bare command; in front of another one they would be lost without a word.
+    names = {"directory": "--dir", "store": "--store", "as_json": "--json"}
+    given = [name for key, name in names.items() if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
+    if given:
+        hint = f"pop-deploy {ctx.invoked_subcommand} {given[0]} ..."
+        raise click.UsageError(f"put {' and '.join(given)} behind the command: {hint}")
 
 
 def main(args: list[str] | None = None) -> Any:

@@ -14,7 +14,8 @@ from orchestrator.bootstrap import NoStore, open_reader
 from orchestrator.domain.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from eventstore import EventReader, RecordedEvent
+    from eventstore.events import RecordedEvent
+    from eventstore.store import EventReader
     from orchestrator.domain.events import Event
 
 Paint = Callable[[str, str], str]

@@ -13,7 +13,7 @@ from orchestrator.projections.deployments_table import DeploymentRow
 from orchestrator.projections.details import Details, details
 
 if TYPE_CHECKING:
-    from eventstore import EventReader
+    from eventstore.store import EventReader
 
 
 def details_of(reader: EventReader, text: str, options: Sequence[str]) -> Details:

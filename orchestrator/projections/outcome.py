@@ -39,7 +39,7 @@ def succeeded(deployment: Deployment) -> bool:
 def recorded_in_history(deployment: Deployment) -> bool:
     """Whether deploy.json's history has a record of it: dry runs and what was aborted without an effect have none."""
     if deployment.state is State.ABORTED:
-        return deployment.aborted is not None and deployment.aborted.effect
+        return deployment.failure is not None or (deployment.aborted is not None and deployment.aborted.effect)
     return deployment.state in {State.DEPLOYED, State.VERIFIED, State.FAILED, *_GOING_BACK}
 
 

@@ -24,6 +24,7 @@ from orchestrator.domain.events import (
     RolledBack,
 )
 from orchestrator.domain.ids import stream_of
+from orchestrator.projections import deployments
 from orchestrator.services.codec import CODEC
 from orchestrator.services.workspace import Workspace
 
@@ -121,10 +122,13 @@ def create(workspace: Workspace, request: DeploymentRequested) -> Journal:
 def load(workspace: Workspace, deployment_id: str) -> Journal:
     """Fold the deployment from its stream.
 
+    Args:
+        deployment_id: An ID, an unambiguous beginning of one, or ``latest``.
+
     Raises:
-        UsageProblem: There is none of that name.
+        UsageProblem: There is none of that name, or several.
     """
-    deployment, version = fold(workspace.store, deployment_id)
+    deployment, version = fold(workspace.store, deployments.resolve(workspace.store, deployment_id))
     return Journal(workspace, deployment, version)
 
 

@@ -35,13 +35,20 @@ def run_checks(
 
 
 def asked(name: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """The checks that *ask* gives. That one cannot be asked at all is an answer too: a failed check called *name*."""
+    """The checks that *ask* gives. That it cannot be asked at all is an answer too (a failed check called *name*), and so is
+    that there is nothing to ask (a skipped one)."""
+    nothing = True
     try:
-        yield from ask()
+        for check in ask():
+            nothing = False
+            yield check
     except Interrupted:
         raise
     except (PopDeployError, OSError) as problem:
         yield Check(name, CheckStatus.FAIL, str(problem))
+        return
+    if nothing:
+        yield Check(name, CheckStatus.SKIP, "there is nothing that could be asked")
 
 
 def recorded(phase: str, number: int, checks: Iterable[Check], workspace: Workspace) -> list[e.CheckRecorded]:

@@ -10,7 +10,7 @@ import urllib.request
 import uuid
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -39,8 +39,8 @@ class Scenario:
     version: str = "1.1.{round}"
     code: int = 0
 
-    target = ""
-    kinds: frozenset[str] = frozenset()
+    target: ClassVar[str] = ""
+    kinds: ClassVar[frozenset[str]] = frozenset()
 
     def require(self, request: pytest.FixtureRequest) -> None:
         """Skip or fail where the back-end is missing."""
@@ -127,8 +127,8 @@ class Local(Scenario):
         }
         return {"version": "1.0", "project_name": "shop", "targets": {"local": local}, "history": []}
 
-    target = "local"
-    kinds = frozenset({"hook", "local.build", "local.release", "local.activate", "local.restart", "local.prune"})
+    target: ClassVar[str] = "local"
+    kinds: ClassVar[frozenset[str]] = frozenset({"hook", "local.build", "local.release", "local.activate", "local.restart", "local.prune"})
 
     def effects(self, world: World) -> list[str]:
         """Each run of the build and of a hook, each start of a service."""
@@ -147,7 +147,7 @@ class Local(Scenario):
 class LocalWithoutService(Local):
     """A release that has no `run` any more: the service of the one before it is stopped."""
 
-    kinds = frozenset({"local.stop"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"local.stop"})
 
     def begin_round(self, world: World) -> None:
         self._run(world, [sys.executable, "serve.py"])
@@ -221,8 +221,8 @@ class Fake(Scenario):
         fake = {"type": "fake", "enabled": True, "primary": True, "auto_rollback": True, "config": config}
         return {"version": "1.0", "project_name": "shop", "targets": {"fake": fake}, "history": []}
 
-    target = "fake"
-    kinds = frozenset({"fake.step", "fake.restore"})
+    target: ClassVar[str] = "fake"
+    kinds: ClassVar[frozenset[str]] = frozenset({"fake.step", "fake.restore"})
 
     def effects(self, world: World) -> list[str]:
         """Deployment and step; which attempt made the effect does not matter, how many did does."""
@@ -268,8 +268,8 @@ class Docker(Scenario):
         health = "failing" if "broken" in version else "ok"
         write_context(context, version=version, health=health, label=world.notes["label"])
 
-    target = "docker"
-    kinds = frozenset({"docker.build", "docker.push", "docker.run", "docker.wait"})
+    target: ClassVar[str] = "docker"
+    kinds: ClassVar[frozenset[str]] = frozenset({"docker.build", "docker.push", "docker.run", "docker.wait"})
 
     def effects(self, world: World) -> list[str]:
         """Containers of this project by state and version: one runs, the one before it may be kept stopped, and no other."""
@@ -289,7 +289,7 @@ class Docker(Scenario):
 class DockerCompose(Docker):
     """The same with a compose project."""
 
-    kinds = frozenset({"docker.build", "docker.push", "docker.compose", "docker.wait"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"docker.build", "docker.push", "docker.compose", "docker.wait"})
 
     def document(self, world: World) -> dict[str, Any]:
         document = super().document(world)
@@ -306,7 +306,7 @@ class DockerCompose(Docker):
 class DockerTags(Docker):
     """Push only: what is live is what the tag `latest` names."""
 
-    kinds = frozenset({"docker.build", "docker.push", "docker.restore"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"docker.build", "docker.push", "docker.restore"})
 
     def document(self, world: World) -> dict[str, Any]:
         document = super().document(world)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import parse
+from orchestrator.config import ConfigError, ProjectConfig, parse
 from orchestrator.targets import registry
 from tests.docs.pages import PAGES, Block, blocks, name, read
 from tests.docs.write_fields import PAGE, definitions, document, tables
@@ -27,12 +27,24 @@ def test_every_field_of_deploy_json_is_documented_once() -> None:
 
 @pytest.mark.parametrize(("page", "block"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
 def test_an_example_of_a_deploy_json_is_one_that_is_read(page: str, block: Block) -> None:
-    config = parse(block.text.encode(), page, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=None)
+    assert read_config(block.text).targets
 
-    assert config.targets
+
+def test_the_mistakes_that_are_shown_are_named_in_these_words() -> None:
+    (shown,) = [block.text for block in blocks(read(PAGE), "text")]
+    wrong = {"targets": {"docker": {"config": {"image_name": "shop/web", "registy": "localhost", "tags": "latest"}}}}
+
+    with pytest.raises(ConfigError) as refused:
+        read_config(json.dumps(wrong))
+
+    assert str(refused.value) == shown.rstrip("\n")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_what_is_called_json_is_json(page: Path) -> None:
     for block in blocks(read(page), "json"):
         json.loads(block.text)
+
+
+def read_config(text: str) -> ProjectConfig:
+    return parse(text.encode(), "deploy.json", config_types=registry.config_type, kinds=tuple(registry.KINDS))

@@ -10,6 +10,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, name, prose, read
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_FILE = re.compile(r"`([\w/.]+/?\w+\.(?:py|sh|txt))\b")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 
 
@@ -34,7 +35,19 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             reached.add(page)
             ahead += [path for link in links(page) if (path := target(page, link)[0]) in PAGES]
 
-    assert [name(page) for page in PAGES if page not in reached] == []
+    named = prose(read(ROOT / "README.md"))
+    assert [name(page) for page in PAGES if page not in reached and f"`{name(page)}`" not in named] == []
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "docs" / f"{topic}.md" for topic in ("architecture", "protocols", "dependencies")], ids=name
+)
+def test_a_file_that_is_named_exists(page: Path) -> None:
+    named = set(_FILE.findall(prose(read(page))))
+    tops = (ROOT, ROOT / "orchestrator", ROOT / "eventstore", ROOT / "orchestrator" / "services")
+
+    assert named
+    assert [path for path in sorted(named) if not any((top / path).exists() for top in tops)] == []
 
 
 def links(page: Path) -> list[str]:

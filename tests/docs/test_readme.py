@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def test_the_quick_start_works_in_a_project_that_knows_nothing_of_us(tmp_path: P
         assert done.returncode == errors.DONE, f"{words}\n{done.stdout}\n{done.stderr}"
 
     assert "Result: SUCCESS" in pop_deploy(project, "show", "latest").stdout
+
+
+def test_the_wheel_is_called_what_it_is_called() -> None:
+    version = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]["version"]
+
+    assert re.findall(r"pop_deploy-[^-]+-py3-none-any\.whl", README) == [f"pop_deploy-{version}-py3-none-any.whl"]
 
 
 def test_the_table_of_exit_codes_is_complete() -> None:

@@ -1,0 +1,73 @@
+"""Stores with many events, as the program itself would have written them. Not a benchmark.
+
+Streams, event classes, codec, hash chain and read models are the product's own; only the appends are made in bulk, without an
+fsync for each, because a million of them would take minutes. A store is kept in the cache until the code that wrote it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.deployments import deployments
+from benchmarks.harness import ROOT, cache
+from eventstore.chain import GENESIS, link
+from eventstore.events import Head, RecordedEvent
+from eventstore.reading import COLUMNS
+from eventstore.sql import SqlEventStore
+from orchestrator.projections.registry import inline
+
+_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def store_with(events: int) -> Path:
+    """A project's data directory whose store has at least *events* events, with all read models."""
+    directory = cache() / f"events-{events}-{_code_digest()}"
+    if not directory.exists():
+        draft = cache() / f"draft-{os.getpid()}"
+        draft.mkdir(mode=0o700)
+        _write(draft / "events.db", events)
+        draft.rename(directory)
+    return directory
+
+
+def _write(path: Path, count: int) -> None:
+    SqlEventStore(f"sqlite:///{path}").close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    # Nobody minds losing it: it is renamed into its place when it is complete.
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN")
+    connection.executemany(_INSERT, _recorded(count))
+    connection.execute("COMMIT")
+    connection.close()
+    SqlEventStore(f"sqlite:///{path}", projections=inline()).close()
+
+
+def _recorded(count: int) -> Iterator[RecordedEvent]:
+    """Whole deployments, until there are *count* events."""
+    head, versions = Head(0, GENESIS), dict[str, int]()
+    for made in deployments(_FIRST):
+        for event in made:
+            version = versions.get(event.stream, -1) + 1
+            versions[event.stream] = version
+            recorded = link(head, event.stream, version, event.time, event.new)
+            head = Head(recorded.position, recorded.hash)
+            yield recorded
+        if head.position >= count:
+            return
+
+
+def _code_digest() -> str:
+    """Of all that decides what such a store holds."""
+    here = Path(__file__).parent
+    sources = [here / "stores.py", here / "deployments.py", *sorted((ROOT / "eventstore").glob("*.py"))]
+    sources += [*sorted((ROOT / "orchestrator" / "projections").glob("*.py")), ROOT / "orchestrator" / "domain" / "events.py"]
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
