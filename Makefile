@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= auto
+# Mostly waiting: more workers than cores.
+CRASH_JOBS ?= 6
 
 .PHONY: check format lint types unit test crash bench demo docs lock wheel clean
 
@@ -28,7 +30,7 @@ test: $(VENV)/dev
 	$(BIN)/pytest -n $(JOBS) -m "not crash"
 
 crash: $(VENV)/dev
-	$(BIN)/pytest -n $(JOBS) -m crash tests/crash
+	$(BIN)/pytest -n $(CRASH_JOBS) -m crash tests/crash
 
 bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks

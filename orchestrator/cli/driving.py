@@ -15,7 +15,7 @@ import click
 from eventstore.errors import EventStoreError
 from orchestrator.cli import errors, going_back, prompts
 from orchestrator.cli.ui import Ui, shown_path
-from orchestrator.domain.errors import DecisionOpen, Interrupted, PopDeployError, UsageProblem
+from orchestrator.domain.errors import DecisionOpen, Interrupted, NotConfirmed, PopDeployError, UsageProblem
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
 from orchestrator.domain.questions import AFTER_FAILURE, POST_DEPLOY, Question
@@ -67,7 +67,7 @@ def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
 
 def _close_refused(workspace: Workspace, journal: Journal, consent: Consent, error: Exception) -> None:
     """What was begun by this command and refused before it did anything is not left behind as waiting."""
-    refused = isinstance(error, PopDeployError) and not isinstance(error, DecisionOpen | Interrupted)
+    refused = isinstance(error, PopDeployError) and not isinstance(error, DecisionOpen | Interrupted | NotConfirmed)
     if consent.begun_here and refused and journal.deployment.state in BEFORE_EXECUTION:
         journal.record(
             journal.deployment.abort(by=workspace.actor, reason=f"refused ({getattr(error, 'rule', type(error).__name__)})")

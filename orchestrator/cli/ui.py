@@ -66,7 +66,11 @@ class Ui:
         """One deployment's report, or the question that stands open."""
         if done.code == errors.WAITING and done.result.decision is not None:
             return self._question(done.result.decision)
-        self.answer(text=report.text(done.result, begun=self.progress.begun), data=done.result)
+        question = done.result.decision if done.code == errors.INTERRUPTED else None
+        text = report.text(done.result, begun=self.progress.begun) + (
+            "\n" + command_reports.decision(question) if question else ""
+        )
+        self.answer(text=text, data=done.result)
         if done.error is not None and self.as_json:
             self.warn(str(done.error))
         return done.code

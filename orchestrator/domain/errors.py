@@ -6,6 +6,8 @@
     │   ├── IllegalTransition   the deployment's state does not allow it
     │   ├── NotConfirmed        no confirmation of this very plan
     │   ├── PlanStale           what the plan depends on has changed
+    │   ├── Frozen              the environment takes no deployments now
+    │   ├── ValidationRequired  the environment takes only validated commits
     │   ├── CanaryUnsupported   this kind of target has no canary
     │   ├── NothingToRollBack   no verified release to go back to
     │   └── NothingLive         that release is not what is live
@@ -58,6 +60,14 @@ class PlanStale(Refused):
         self.differences = tuple(differences)
 
 
+class Frozen(Refused):
+    rule = "freeze"
+
+
+class ValidationRequired(Refused):
+    rule = "validation"
+
+
 class CanaryUnsupported(Refused):
     rule = "canary"
 
@@ -98,7 +108,7 @@ class OutcomeUnknown(PopDeployError):
     """A person must look at the target; a step may or may not have been done."""
 
     def __init__(self, deployment_id: str, step: str, detail: str) -> None:
-        super().__init__(f"{deployment_id}: nobody knows whether step {step} was done: {detail}")
+        super().__init__(f"{deployment_id}: nobody knows whether {step} was done: {detail}")
         self.deployment_id, self.step, self.detail = deployment_id, step, detail
 
 

@@ -1,12 +1,49 @@
-"""Rules that are not the lifecycle's: which release may be gone back to."""
+"""Rules that are not the lifecycle's: what an environment forbids, and which release may be gone back to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import NothingToRollBack
+from orchestrator.domain.errors import Frozen, NotConfirmed, NothingToRollBack, ValidationRequired
 from orchestrator.domain.plan import Release
+from orchestrator.domain.settings import EnvironmentRules
+
+
+def check_environment(deployment: Deployment, rules: EnvironmentRules, now: str) -> None:
+    """Refuse a live deployment that its environment does not allow now. Dry runs and rollbacks are exempt.
+
+    Args:
+        now: ISO 8601 with offset.
+
+    Raises:
+        Frozen: A period without deployments.
+        ValidationRequired: Only validated commits may go there.
+    """
+    where = deployment.requested.environment
+    moment = datetime.fromisoformat(now)
+    for freeze in rules.freeze:
+        if datetime.fromisoformat(freeze.start) <= moment < datetime.fromisoformat(freeze.end):
+            raise Frozen(f"{where} is frozen until {freeze.end}{': ' + freeze.reason if freeze.reason else ''}. Next: wait")
+    if rules.requires_validation:
+        raise ValidationRequired(
+            f"{where} takes only validated commits, and this version cannot validate yet. To go without: "
+            f"set environments.{where}.requires_validation to false in deploy.json"
+        )
+
+
+def check_approval(deployment: Deployment, rules: EnvironmentRules, by: str) -> None:
+    """Refuse a confirmation by the person who asked for the deployment, where a second one is wanted.
+
+    Raises:
+        NotConfirmed: Says who may.
+    """
+    if rules.approvals and by == deployment.actor:
+        raise NotConfirmed(
+            f"{deployment.requested.environment} needs a second person, and {by} asked for this deployment. "
+            f"Next, by somebody else: pop-deploy confirm {deployment.id}"
+        )
 
 
 def same_release(one: Release | None, other: Release | None) -> bool:

@@ -46,9 +46,16 @@ def _before_execution(deployment: Deployment) -> list[list[str]]:
     abort = ["abort", deployment.id]
     if deployment.open_decision is not None:
         return [abort]
+    if deployment.refusals and deployment.refusals[-1].rule == "stale_plan":
+        # It will never be this plan again.
+        return [_prepare(deployment), abort]
     if deployment.state is State.PREPARED and not deployment.dry_run:
         return [["confirm", deployment.id], ["execute", deployment.id], abort]
     return [["execute", deployment.id], abort]
+
+
+def _prepare(deployment: Deployment) -> list[str]:
+    return ["prepare", *_again(deployment)[1:]]
 
 
 def _ended(deployment: Deployment) -> list[list[str]]:

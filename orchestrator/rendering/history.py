@@ -13,7 +13,7 @@ Paint = Callable[[str, str], str]
 COLOURS = {"success": "green", "failed": "red", "rolled_back": "yellow", "running": "cyan", "waiting": "yellow"}
 LONGEST_VERSION = 24
 LONGEST_NOTE = 160
-NONE_YET = "No deployments yet. Next: pop-deploy execute\n"
+NONE_YET = "No deployments yet. Next: pop-deploy\n"
 NONE_FOUND = "No deployment fits. Dry runs and aborted ones: pop-deploy history --all-attempts\n"
 
 _HEAD = ("WHEN (UTC)", "TARGET", "VERSION", "STATE", "TOOK", "BY", "ID")

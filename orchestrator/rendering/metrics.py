@@ -9,7 +9,7 @@ from orchestrator.projections.buckets import ERROR
 from orchestrator.projections.metrics import OUTCOMES, Durations, Metrics, SlotMetrics
 from orchestrator.rendering.text import duration
 
-NONE_YET = "No deployments yet. Next: pop-deploy execute\n"
+NONE_YET = "No deployments yet. Next: pop-deploy\n"
 
 
 def document(metrics: Metrics) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from orchestrator.config import rules
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import DecisionOpen, Interrupted, OutcomeUnknown, PlanStale, PopDeployError, Refused
 from orchestrator.domain.execution import StepRecord
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
+from orchestrator.domain.policy import check_environment
 from orchestrator.domain.questions import CONFIRM_DEPLOY
 from orchestrator.projections import deployments
 from orchestrator.services.confirm import confirm
@@ -145,6 +147,8 @@ def _git_check(workspace: Workspace, deployment: Deployment) -> Iterator[Check]:
 
 
 def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Consent) -> None:
+    deployment = journal.deployment
+    check_environment(deployment, rules(workspace.config, deployment.requested.environment), workspace.clock.now())
     with hold(workspace, journal):
         planned = _still_the_plan(workspace, journal)
         assert journal.guard is not None  # noqa: S101 - the slot is held

@@ -73,8 +73,9 @@ class Attempt:
 
     def progress(self, line: str) -> None:
         """See `StepRun.progress`."""
-        self.notes.append(line)
-        self.workspace.narrator.output(line.encode() + b"\n")
+        said = self.workspace.mask.mask(line)
+        self.notes.append(said)
+        self.workspace.narrator.output(said.encode(errors="surrogateescape") + b"\n")
 
     def remaining_s(self) -> float:
         """See `StepRun.remaining_s`."""

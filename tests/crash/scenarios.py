@@ -128,7 +128,9 @@ class Local(Scenario):
         return {"version": "1.0", "project_name": "shop", "targets": {"local": local}, "history": []}
 
     target: ClassVar[str] = "local"
-    kinds: ClassVar[frozenset[str]] = frozenset({"hook", "local.build", "local.release", "local.activate", "local.restart", "local.prune"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"hook", "local.build", "local.release", "local.activate", "local.restart", "local.prune"}
+    )
 
     def effects(self, world: World) -> list[str]:
         """Each run of the build and of a hook, each start of a service."""
@@ -244,7 +246,7 @@ class Docker(Scenario):
         label = f"crash{uuid.uuid4().hex[:10]}"
         port = free_port()
         world.notes.update(label=label, port=str(port))
-        run = {"name": label, "ports": [f"127.0.0.1:{port}:8080"]}
+        run = {"name": label, "ports": [f"127.0.0.1:{port}:8080"], "stable_s": 0}
         docker = {
             "enabled": True,
             "primary": True,
@@ -298,7 +300,7 @@ class DockerCompose(Docker):
         (world.project / "compose.json").write_text(json.dumps({"services": {"web": service}}))
         config = document["targets"]["docker"]["config"]
         del config["run"]
-        config["compose"] = {"file": "compose.json", "project": label, "service": "web"}
+        config["compose"] = {"file": "compose.json", "project": label, "service": "web", "stable_s": 0}
         return document
 
 

@@ -1,4 +1,4 @@
-"""What follows a failure: the way back by itself where the configuration says so and there is one, and the user's own commands."""
+"""What follows a failure: the way back by itself where the configuration says so, and the commands of the user."""
 
 from __future__ import annotations
 

@@ -296,7 +296,7 @@ def test_two_racers_that_saw_the_same_free_slot_cannot_both_have_it(world: World
 
 
 def test_a_deployment_that_nobody_knows_is_wrong_usage(world: World) -> None:
-    with pytest.raises(UsageProblem, match="no deployment deploy-x"):
+    with pytest.raises(UsageProblem, match="no deployment 'deploy-x'"):
         load(world.process(), "deploy-x")
 
 

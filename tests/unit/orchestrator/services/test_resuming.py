@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from eventstore import GuardFailed
+from eventstore import GuardFailed, WrongExpectedVersion
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Interrupted, OutcomeUnknown, SlotHeld, UsageProblem
 from orchestrator.domain.lifecycle import State
 from orchestrator.services import resume as resuming
 from orchestrator.services.abort import abort
+from orchestrator.services.codec import CODEC
 from orchestrator.services.decide import decide
 from orchestrator.services.execute import Consent, advance
 from orchestrator.services.ports import Settled
@@ -184,20 +185,34 @@ def test_a_running_deployment_cannot_be_resumed_beside_its_process(world: World)
 
 
 def test_a_writer_whose_slot_was_taken_over_cannot_append(world: World) -> None:
-    def taken_over(run: Any) -> None:
-        world.before.clear()
-        world.locks.held.clear()  # as if it was stopped so long that everybody took it for dead
-        world.resume(run.deployment_id)
+    def take_over(run: Any) -> None:
+        # Whoever replaces it has the epoch, and has not written a word to the deployment yet.
+        taken = e.SlotTaken(deployment_id=run.deployment_id, host="ci-8", pid=2, start_ticks=1, boot_id="boot-8")
+        world.store.inner.append(SLOT.stream, [CODEC.encode(taken)], expected_version=0)
 
-    world.before["step-2"] = taken_over
+    world.before["step-2"] = take_over
     journal = world.begin()
 
     with pytest.raises(GuardFailed, match="nothing was written"):
         advance(world.process(), journal, YES)
 
-    done = world.deployment(journal.deployment.id)
-    assert done.state is State.VERIFIED
-    assert Counter(world.types(journal.deployment.id))["DeploymentVerified"] == 1
+    assert world.types(journal.deployment.id)[-1] == "StepStarted"
+    assert world.slot_events() == ["SlotTaken", "SlotTaken"]
+
+
+def test_a_writer_that_wakes_up_after_it_was_replaced_changes_nothing(world: World) -> None:
+    def replaced(run: Any) -> None:
+        world.before.clear()
+        world.locks.held.clear()  # stopped for so long that everybody took it for dead
+        world.resume(run.deployment_id)
+
+    world.before["step-2"] = replaced
+    journal = world.begin()
+
+    with pytest.raises(WrongExpectedVersion, match="another writer came first, nothing was written"):
+        advance(world.process(), journal, YES)
+
+    assert world.deployment(journal.deployment.id).state is State.VERIFIED
 
 
 # Signals
@@ -256,7 +271,7 @@ def unknown(world: World) -> tuple[World, str]:
     world.configure(script={"unknown_at": "step-2"})
     world.before["step-2"] = die
     deployment_id = world.crash("1.0.0")
-    with pytest.raises(OutcomeUnknown, match="nobody knows whether step step-2 was done"):
+    with pytest.raises(OutcomeUnknown, match="nobody knows whether step-2 was done"):
         world.resume(deployment_id)
     return world, deployment_id
 

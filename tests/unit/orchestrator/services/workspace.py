@@ -385,7 +385,7 @@ class World:
             make_target=make_target,
         )
 
-    def _ask_health(self, _check: HealthCheck) -> Check:
+    def _ask_health(self, check: HealthCheck) -> Check:
         answer = self.health.pop(0) if self.health else CheckStatus.PASS
         if isinstance(answer, PopDeployError):
             raise answer
