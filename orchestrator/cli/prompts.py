@@ -26,7 +26,7 @@ def ask(question: Question) -> str:
         click.Abort: Ctrl-C, end of input, or another signal that asks us to stop.
     """
     click.echo()
-    click.secho(question.question, bold=True if _styled() else None)
+    click.echo(click.style(question.question, bold=True) if _styled() else question.question)
     for number, option in enumerate(question.options, 1):
         click.echo(f"  {number}) {option.label} - {option.description}")
     while True:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from eventstore import Guard, RecordedEvent, WrongExpectedVersion
 from orchestrator.domain.errors import SlotClaimedByDead, SlotHeld
@@ -127,13 +128,18 @@ def _held(workspace: Workspace, slot: Slot) -> SlotHeld:
         return SlotHeld(f"{slot} is being taken by another process at this moment. Try again.", slot=str(slot), deployment_id="")
     deployment, _ = fold(workspace.store, last.deployment_id)
     step = deployment.running_step
-    doing = f'running "{step.step.title}" since {step.started_at}' if step else deployment.state
+    doing = f'running "{step.step.title}" for {_seconds_since(workspace, step.started_at)}s' if step else str(deployment.state)
     return SlotHeld(
         f"{slot} is held by {last.deployment_id} ({deployment.actor}, pid {last.pid} on {last.host}, {doing}). "
         f"Wait, or look: pop-deploy show {last.deployment_id}",
         slot=str(slot),
         deployment_id=last.deployment_id,
     )
+
+
+def _seconds_since(workspace: Workspace, time: str | None) -> int:
+    started = datetime.fromisoformat(time or workspace.clock.now())
+    return max(0, round((datetime.fromisoformat(workspace.clock.now()) - started).total_seconds()))
 
 
 def _last(workspace: Workspace, slot: Slot) -> SlotTaken | SlotReleased | None:

@@ -141,7 +141,8 @@ def _message(error: Exception) -> str:
     """With the end of the real output, if it is not in there already. A mistake in a program has no better words than its own."""
     tail = error.output_tail if isinstance(error, StepError) else ""
     said = str(error) or type(error).__name__
-    return f"{said}\n{tail}".strip() if tail and tail not in said else said
+    lines = set(map(str.strip, said.splitlines()))
+    return said if lines.issuperset(map(str.strip, tail.splitlines())) else f"{said}\n{tail}"
 
 
 def _exit_code(error: Exception, run: Attempt) -> int | None:

@@ -9,6 +9,7 @@ number of points is printed, and a kind of step that no scenario kills fails the
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ SIDES = ("before", "after", "during")
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_kill_converges_to_the_undisturbed_end(
-    scenario: Scenario, side: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    scenario: Scenario, side: str, tmp_path: Path, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> None:
     scenario.require(request)
     world = World(tmp_path)
@@ -45,8 +46,7 @@ def test_every_kill_converges_to_the_undisturbed_end(
             assert world.claims() == []
     finally:
         scenario.clean(world)
-    with capsys.disabled():
-        print(f"\ncrash points: {scenario.name} {side}: {len(points)}")
+    record_property("crash_points", len(points))
 
 
 @pytest.mark.crash

@@ -1,4 +1,4 @@
-"""Deploying as a script, a CI job or an agent does: without a terminal. Every question is data, every refusal names its reason."""
+"""Deploying as a script, a CI job or an agent does, without a terminal: questions are data, refusals name their reason."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_yes_deploys_at_once(project: Project) -> None:
     assert (result["success"], result["state"], result["target"], result["version"]) == (True, "verified", "local", "1.0.0")
     assert [step["status"] for step in result["steps"]] == ["done", "done", "done", "passed"]
     assert result["history_path"] == ".claude/popkit/deploy.json"
-    assert result["next"] == ["pop-deploy verify", "pop-deploy rollback"]
+    assert result["next"] == ["pop-deploy verify"]
     assert project.live == "hello"
     assert [record["status"] for record in project.history] == ["success"]
 
@@ -306,9 +306,9 @@ def test_answering_all_goes_on_with_every_target(project: Project) -> None:
 
 
 def test_the_environment_decides_over_target_and_place(project: Project) -> None:
-    overrides = {"staging": {"config": {"path": "../staging"}}}
     project.configure(
-        top={"environments": {"staging": {}, "live": {}}, "default_environment": "staging"}, local={"environments": overrides}
+        top={"environments": {"staging": {}, "live": {}}, "default_environment": "staging"},
+        local={"environments": {"staging": {"config": {"path": "../staging"}}}},
     )
 
     project.deploy()
