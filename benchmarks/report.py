@@ -28,7 +28,8 @@ def lines(result: Figure | Skipped) -> str:
         return f"skip  {result.subject}: {result.reason}\n"
     ours, theirs = result.medians()
     return (
-        f"{'pass' if result.passed else 'MISS'}  {result.subject}: {result.shown} (limit {result.limit}; {result.runs} runs each)\n"
+        f"{'pass' if result.passed else 'MISS'}  {result.subject}: "
+        f"{result.shown} (limit {result.limit}; {result.runs} runs each)\n"
         f"      {ours:>16}  {result.ours}\n"
         f"      {theirs:>16}  {result.theirs}\n"
     )

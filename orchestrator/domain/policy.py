@@ -39,7 +39,8 @@ def check_approval(deployment: Deployment, rules: EnvironmentRules, by: str) -> 
     Raises:
         NotConfirmed: Says who may.
     """
-    if rules.approvals and by == deployment.actor:
+    # Actors are NAME@HOST: from another machine it is still the same person.
+    if rules.approvals and by.rpartition("@")[0] == deployment.actor.rpartition("@")[0]:
         raise NotConfirmed(
             f"{deployment.requested.environment} needs a second person, and {by} asked for this deployment. "
             f"Next, by somebody else: pop-deploy confirm {deployment.id}"

@@ -86,7 +86,7 @@ def _request_to_plan(workspace: Workspace, journal: Journal, consent: Consent) -
     settle_target(workspace, journal, interactive=consent.interactive)
     settle_mode(workspace, journal, interactive=consent.interactive)
     if not journal.deployment.dry_run and not consent.stop_when_prepared:
-        require_free(workspace, journal)
+        _require_allowed(workspace, journal)
     planned = prepare(workspace, journal)
     _check_wanted(workspace, journal, consent, planned)
 
@@ -111,7 +111,7 @@ def _plan_to_confirmation(workspace: Workspace, journal: Journal, consent: Conse
     if deployment.dry_run:
         _simulate(workspace, journal)
         return
-    require_free(workspace, journal)
+    _require_allowed(workspace, journal)
     if consent.yes:
         confirm(workspace, journal, how=consent.how, reason=consent.reason)
         return
@@ -119,6 +119,13 @@ def _plan_to_confirmation(workspace: Workspace, journal: Journal, consent: Conse
     if made is not None and made.answer == "dry_run_first":
         journal.record(*_preflight(workspace, journal))
     ask(journal, CONFIRM_DEPLOY, {"plan_digest": deployment.prepared.plan_digest if deployment.prepared else ""})
+
+
+def _require_allowed(workspace: Workspace, journal: Journal) -> None:
+    """A live deployment may run here and now. Asked before anybody is asked to confirm it, and again before it begins."""
+    deployment = journal.deployment
+    check_environment(deployment, rules(workspace.config, deployment.requested.environment), workspace.clock.now())
+    require_free(workspace, journal)
 
 
 def _simulate(workspace: Workspace, journal: Journal) -> None:
@@ -147,8 +154,7 @@ def _git_check(workspace: Workspace, deployment: Deployment) -> Iterator[Check]:
 
 
 def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Consent) -> None:
-    deployment = journal.deployment
-    check_environment(deployment, rules(workspace.config, deployment.requested.environment), workspace.clock.now())
+    _require_allowed(workspace, journal)
     with hold(workspace, journal):
         planned = _still_the_plan(workspace, journal)
         assert journal.guard is not None  # noqa: S101 - the slot is held

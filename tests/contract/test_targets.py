@@ -31,7 +31,10 @@ def test_every_kind_that_can_be_deployed_to_has_a_harness(kind: str) -> None:
     assert harness_class(kind).kind == kind
 
 
-@pytest.mark.parametrize("harness", DEPLOYABLE, indirect=True)
+NEEDS = {"docker": pytest.mark.docker}
+
+
+@pytest.mark.parametrize("harness", [pytest.param(kind, marks=NEEDS.get(kind, ())) for kind in DEPLOYABLE], indirect=True)
 class TestTargets(TargetContract):
     @pytest.fixture
     def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:

@@ -40,6 +40,7 @@ def shop(tmp_path: Path) -> Iterator[Path]:
     demo.stop_service(place)
 
 
+@pytest.mark.e2e
 def test_the_transcript_is_what_happens(shop: Path) -> None:
     command, _, shown = TRANSCRIPT.text.removeprefix("$ ").partition("\n")
     demo.write_version(shop, "1.1.0")
@@ -65,6 +66,7 @@ def test_a_transcript_that_is_not_what_happens_is_found() -> None:
     assert not re.fullmatch(pattern("Steps:\nResult: SUCCESS\n"), said, re.DOTALL)
 
 
+@pytest.mark.e2e
 def test_the_quick_start_works_in_a_project_that_knows_nothing_of_us(tmp_path: Path) -> None:
     project = tmp_path / "site"
     (project / "public").mkdir(parents=True)

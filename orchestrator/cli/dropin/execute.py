@@ -21,7 +21,7 @@ from orchestrator.cli.options import Mode
 from orchestrator.cli.ui import Ui
 from orchestrator.config import ConfigError, ProjectConfig, UnknownTarget, default_target, environment_name, resolve
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import PopDeployError
+from orchestrator.domain.errors import IllegalTransition, NothingLive, PopDeployError
 from orchestrator.domain.plan import Mode as PlanMode
 from orchestrator.domain.plan import Slot
 from orchestrator.projections import deploy_history, releases
@@ -32,9 +32,8 @@ from orchestrator.rendering.progress import SilentProgress
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent
 from orchestrator.services.planning import open_target
-from orchestrator.services.repository import load
 from orchestrator.services.request import Wish
-from orchestrator.services.verify import verify_again
+from orchestrator.services.verify import verify_again, what_is_live
 
 
 @click.command("execute_deployment", context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,11 +52,14 @@ def command(directory: str, action: str, target: str | None, environment: str | 
     except ConfigError as error:
         raise Stop({"operation": f"deploy_{action}", "success": False, "error": str(error)}) from error
     slot = _slot(config, action, directory, target, environment)
-    if action == "prepare":
-        return _prepare(directory, config, slot, version)
-    if action == "execute":
-        return _execute(directory, slot, PlanMode(mode), version)
-    return _verify(directory, slot)
+    try:
+        if action == "prepare":
+            return _prepare(directory, config, slot, version)
+        if action == "execute":
+            return _execute(directory, slot, PlanMode(mode), version)
+        return _verify(directory, slot)
+    except (PopDeployError, EventStoreError, OSError) as error:
+        raise Stop(_refusal(action, str(error))) from error
 
 
 def _slot(config: ProjectConfig, action: str, directory: str, target: str | None, environment: str | None) -> Slot:
@@ -123,13 +125,10 @@ def _execute(directory: str, slot: Slot, mode: PlanMode, version: str | None) ->
     store = os.environ.get("POP_DEPLOY_STORE")
     wish = Wish(target=slot.target, environment=slot.environment, version=version, mode=mode)
     consent = Consent(yes=mode.live, how="script", reason=f"called with --mode {mode}", begun_here=True)
-    try:
-        with open_workspace(directory, store, actor=None, narrator=ui.progress) as workspace:
-            publish_history(workspace)
-            journal = driving.begin(workspace, wish)
-            done = driving.drive(workspace, journal, consent, ui)
-    except (PopDeployError, EventStoreError) as error:
-        raise Stop(_refusal("execute", str(error))) from error
+    with open_workspace(directory, store, actor=None, narrator=ui.progress) as workspace:
+        publish_history(workspace)
+        journal = driving.begin(workspace, wish)
+        done = driving.drive(workspace, journal, consent, ui)
     if done.error is not None:
         raise Stop(_refusal("execute", str(done.error), deployment_id=done.result.deployment_id, next=list(done.result.next)))
     emit({**head("execute_deployment", directory), **_report(done.result, _tags(journal.deployment))})
@@ -164,26 +163,25 @@ def _tags(deployment: Deployment) -> list[str]:
 def _verify(directory: str, slot: Slot) -> int:
     """Checks of what is live. Healthy is never true when every check was skipped."""
     store = os.environ.get("POP_DEPLOY_STORE")
-    try:
-        with open_workspace(directory, store, actor=None, narrator=SilentProgress()) as workspace:
-            live = releases.live(workspace.store, slot)
-            if live is None or live.deployment_id is None:
-                emit({**head("verify_deployment", directory), **_nothing_live(slot)})
-                return errors.FAILED
-            journal = load(workspace, live.deployment_id)
+    with open_workspace(directory, store, actor=None, narrator=SilentProgress()) as workspace:
+        try:
+            journal = what_is_live(workspace, slot)
             settings, target = open_target(workspace, journal.deployment)
             verify_again(workspace, journal, settings, target)
-            publish_history(workspace)
-            result = verify_result(journal.deployment)
-    except (PopDeployError, EventStoreError) as error:
-        raise Stop(_refusal("verify", str(error))) from error
+        except (NothingLive, IllegalTransition) as refused:
+            unknown = "fail" if releases.live_slots(workspace.store, slot) else "skip"
+            emit({**head("verify_deployment", directory), **_not_asked(slot, unknown, str(refused))})
+            return errors.FAILED
+        publish_history(workspace)
+        result = verify_result(journal.deployment)
     emit({**head("verify_deployment", directory), **document(result)})
     return errors.DONE if result.healthy else errors.FAILED
 
 
-def _nothing_live(slot: Slot) -> dict[str, Any]:
-    skipped = {"name": "release", "status": "skip", "message": f"nothing of ours is live in {slot}"}
-    return {"target": slot.target, "checks": [skipped], "passed": 0, "total": 1, "healthy": False}
+def _not_asked(slot: Slot, status: str, message: str) -> dict[str, Any]:
+    """Nothing is live (skip), or nobody knows what is (fail): neither is healthy."""
+    check = {"name": "release", "status": status, "message": message}
+    return {"target": slot.target, "checks": [check], "passed": 0, "total": 1, "healthy": False}
 
 
 def main() -> None:

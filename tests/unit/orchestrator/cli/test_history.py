@@ -13,7 +13,7 @@ from tests.unit.orchestrator.histories import World
 
 
 def test_says_so_when_there_is_no_deployment_yet(run: Run) -> None:
-    assert run("history") == (0, "No deployments yet. Next: pop-deploy execute\n", "")
+    assert run("history") == (0, "No deployments yet. Next: pop-deploy\n", "")
     assert run("history", "--json").data == {"deployments": []}
 
 

@@ -46,7 +46,7 @@ def test_filters_by_target_and_environment(world: World, run: Run) -> None:
 
 
 def test_without_any_deployment(run: Run) -> None:
-    assert run("metrics") == (0, "No deployments yet. Next: pop-deploy execute\n", "")
+    assert run("metrics") == (0, "No deployments yet. Next: pop-deploy\n", "")
     data = run("metrics", "--json").data
     assert (data["targets"], data["total"]["attempts"], data["total"]["success_rate"]) == ([], 0, None)
 

@@ -9,11 +9,14 @@ import pytest
 from orchestrator.domain.errors import (
     CanaryUnsupported,
     DecisionOpen,
+    Frozen,
     IllegalTransition,
+    NotConfirmed,
     PlanStale,
     SlotClaimedByDead,
     SlotHeld,
     UsageProblem,
+    ValidationRequired,
 )
 from orchestrator.domain.events import SlotTaken
 from orchestrator.domain.lifecycle import State
@@ -196,6 +199,75 @@ def test_executing_a_stale_digest_names_what_changed_since(world: World) -> None
         "step step-3",
     ]
     assert world.effects == []
+
+
+# The rules of an environment
+
+
+FREEZE = {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z", "reason": "holidays"}
+
+
+def test_a_frozen_environment_is_refused_before_anybody_is_asked(world: World) -> None:
+    world.document["environments"] = {"default": {"freeze": [FREEZE]}}
+    journal = world.begin()
+
+    with pytest.raises(Frozen, match="default is frozen until 2026-04-01T00:00:00Z: holidays"):
+        advance(world.process(), journal, Consent())
+
+    assert journal.deployment.plan is None
+    assert journal.deployment.refusals[-1].rule == "freeze"
+
+
+def test_a_freeze_that_begins_after_the_confirmation_counts(world: World) -> None:
+    journal = prepared(world)
+    confirm(world.process(), journal, how="confirm")
+    world.document["environments"] = {"default": {"freeze": [FREEZE]}}
+
+    with pytest.raises(Frozen):
+        advance(world.process(), load(world.process(), journal.deployment.id), Consent())
+
+    assert world.effects == []
+
+
+def test_a_freeze_stops_neither_dry_run_nor_way_back(world: World) -> None:
+    world.configure(auto_rollback=True)
+    world.deploy("1.0.0")
+    world.configure(script={"bad_versions": ["1.1.0"]})
+    world.after["step-3"] = lambda _run: world.document.update(environments={"default": {"freeze": [FREEZE]}})  # type: ignore[func-returns-value]
+    back = world.deploy("1.1.0")
+    dry = world.begin(mode=Mode.DRY_RUN)
+    advance(world.process(), dry, Consent())
+
+    assert (back.deployment.state, dry.deployment.state) == (State.ROLLED_BACK, State.SIMULATED)
+
+
+def test_an_environment_that_takes_only_validated_commits_takes_none(world: World) -> None:
+    world.document["environments"] = {"default": {"requires_validation": True}}
+
+    with pytest.raises(ValidationRequired, match="default takes only validated commits"):
+        advance(world.process(), world.begin(), YES)
+
+    assert world.effects == []
+
+
+@pytest.mark.parametrize("who", ["ann@ci-7", "ann@another-host"])
+def test_where_a_second_person_is_wanted_the_first_cannot_confirm(world: World, who: str) -> None:
+    world.document["environments"] = {"default": {"approvals": 1}}
+    journal = prepared(world)
+
+    with pytest.raises(NotConfirmed, match="needs a second person"):
+        confirm(world.process(actor=who), journal, how="confirm")
+
+    assert journal.deployment.state is State.PREPARED
+
+
+def test_the_second_person_can(world: World) -> None:
+    world.document["environments"] = {"default": {"approvals": 1}}
+    journal = prepared(world)
+
+    confirm(world.process(actor="bob@ci-7"), journal, how="confirm")
+
+    assert journal.deployment.state is State.CONFIRMED
 
 
 # Canary
