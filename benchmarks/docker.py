@@ -1,8 +1,8 @@
 """A whole deployment with docker against the same docker commands in a shell script.
 
-Both build the same context, push it to the same registry and put a new container in the place of the one that runs, with the old
-one stopped gracefully. Ours also plans, observes, records, verifies and keeps the old container for an instant way back; neither
-waits to see whether the container stays up (``stable_s: 0``), which is a wait of one's own choice and not a cost.
+Both build the same context, push it to the same registry and put a new container in the place of the one that runs, which is
+stopped gracefully and kept for an instant way back. Ours also plans, observes, records and verifies; neither waits to see whether
+the container stays up (``stable_s: 0``), which is a wait of one's own choice and not a cost.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from benchmarks.harness import BIN, Figure, Limit, Side, Skipped, Unit, compare,
 from benchmarks.project import VERSION, write_project
 from tests.backends.docker import SERVICE_PORT, DockerBackend, free_port, write_context
 
-SLOW_S = 8
+SLOW_S = 9
 _SUBJECT = "deployment with docker"
 _SCRIPT = """set -e
 docker build --tag {image} context
 docker push {image}
-docker stop {name}
-docker rm {name}
-docker run --detach --name {name} --publish 127.0.0.1:{port}:{service} {image}
+docker rename {name} {name}-before
+docker create --name {name} --publish 127.0.0.1:{port}:{service} {image}
+docker stop {name}-before
+docker start {name}
+docker rm {name}-previous
+docker rename {name}-before {name}-previous
 """
 
 

@@ -24,7 +24,7 @@ from orchestrator.services.planning import Planned, make_plan, open_target
 from orchestrator.services.prepare import prepare
 from orchestrator.services.repository import Journal, fold
 from orchestrator.services.request import ask, settle_mode, settle_target
-from orchestrator.services.road import Road
+from orchestrator.services.road import Road, diagnosed
 from orchestrator.services.rollback import begin_automatic, go_back
 from orchestrator.services.slot import hold, require_free
 from orchestrator.services.step_runner import interruption_noted, run_steps
@@ -227,11 +227,11 @@ def _verify(workspace: Workspace, journal: Journal, planned: Planned | None) -> 
         return
     journal.record(*events)
     message = "; ".join(failures(events)) or "no check could be asked: nothing proves that the release works"
-    _fail(workspace, journal, HEALTH_CHECK, message, list(target.diagnostics()))
+    _fail(workspace, journal, HEALTH_CHECK, message, diagnosed(target))
 
 
 def _fail_step(workspace: Workspace, journal: Journal, road: Road, failed: StepRecord) -> None:
-    diagnostics = list(road.target.diagnostics()) if road.execution.touched_live else []
+    diagnostics = diagnosed(road.target) if road.execution.touched_live else []
     _fail(workspace, journal, failed.step.name, failed.error or "", diagnostics, failed.trace)
 
 
@@ -248,9 +248,8 @@ def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagn
     failed = deployment.fail(step, message, trace=trace, diagnostics=diagnostics)
     try:
         back = begin_automatic(workspace, journal, failed)
-    except PopDeployError as problem:
-        # That there is no way back must not keep the failure off the record.
-        back, failed = None, replace(failed, diagnostics=[*failed.diagnostics, f"not rolled back: {problem}"])
+    except Exception as problem:  # noqa: BLE001 - that there is no way back must not keep the failure off the record
+        back, failed = None, replace(failed, diagnostics=[*failed.diagnostics, f"not rolled back: {problem or repr(problem)}"])
     journal.record(failed, *([back] if back else []))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.config import ResolvedTarget, resolve
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import CanaryUnsupported
+from orchestrator.domain.errors import CanaryUnsupported, UsageProblem
 from orchestrator.domain.plan import Mode, Plan, Release, Step
 from orchestrator.projections import releases
 from orchestrator.services.ports import SourceFacts
@@ -64,9 +64,19 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
 
 
 def open_target(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedTarget, Target]:
-    """The deployment's target as it is configured now."""
+    """The deployment's target as it is configured now.
+
+    Raises:
+        UsageProblem: deploy.json does not have it any more, or has made another kind of it.
+    """
     slot = deployment.slot
     settings = resolve(workspace.config, slot.target, slot.environment)
+    planned = deployment.prepared.kind if deployment.prepared is not None else settings.kind
+    if planned != settings.kind:
+        raise UsageProblem(
+            f"deploy.json: targets.{slot.target} is of kind {settings.kind} now, and {deployment.id} was planned for {planned}. "
+            "Give the new kind a name of its own, and this one its old kind back."
+        )
     return settings, workspace.make_target(settings, slot)
 
 

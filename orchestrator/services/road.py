@@ -59,3 +59,11 @@ def kept_output(
         return (), said or None
     attachment, described = kept
     return (attachment,), {**described, **said}
+
+
+def diagnosed(target: Target) -> list[str]:
+    """What the target says after a failure. That it cannot say anything must not keep the failure off the record."""
+    try:
+        return list(target.diagnostics())
+    except Exception as problem:  # noqa: BLE001 - see above
+        return [f"no diagnostics: {problem or repr(problem)}"]

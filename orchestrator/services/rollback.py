@@ -13,7 +13,7 @@ from orchestrator.domain.policy import back_to, same_release
 from orchestrator.projections import deployments, releases
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.road import Road
+from orchestrator.services.road import Road, diagnosed
 from orchestrator.services.slot import hold, require_free
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import failures, passed, recorded, run_checks
@@ -117,9 +117,7 @@ def go_back(workspace: Workspace, journal: Journal) -> None:
     failed = run_steps(Road(workspace, journal, target, deployment.backward, total))
     if failed is not None:
         journal.record(
-            e.RollbackFailed(
-                step=failed.step.name, message=failed.error or "", trace=failed.trace, diagnostics=list(target.diagnostics())
-            )
+            e.RollbackFailed(step=failed.step.name, message=failed.error or "", trace=failed.trace, diagnostics=diagnosed(target))
         )
         return
     workspace.narrator.step_started(total, total, "Health check")
@@ -132,7 +130,7 @@ def go_back(workspace: Workspace, journal: Journal) -> None:
         journal.record(*events, e.RolledBack(release=back.to.to_json(), round=number))
     else:
         message = "; ".join(failures(events)) or "no check could be asked: nothing proves that the restored release works"
-        journal.record(*events, e.RollbackFailed(step="health_check", message=message, diagnostics=list(target.diagnostics())))
+        journal.record(*events, e.RollbackFailed(step="health_check", message=message, diagnostics=diagnosed(target)))
 
 
 def _started(workspace: Workspace, deployment: Deployment, to: Release, *, automatic: bool, reason: str) -> e.RollbackStarted:

@@ -44,8 +44,9 @@ def asked(name: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
             yield check
     except Interrupted:
         raise
-    except (PopDeployError, OSError) as problem:
-        yield Check(name, CheckStatus.FAIL, str(problem))
+    except Exception as problem:  # noqa: BLE001 - a mistake in a target proves nothing about the release either
+        said = str(problem) if isinstance(problem, PopDeployError | OSError) else f"{type(problem).__name__}: {problem}"
+        yield Check(name, CheckStatus.FAIL, said)
         return
     if nothing:
         yield Check(name, CheckStatus.SKIP, "there is nothing that could be asked")

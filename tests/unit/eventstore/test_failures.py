@@ -75,9 +75,11 @@ def test_reads_while_another_program_holds_the_lock(store: SqlEventStore, path: 
 
 def test_waits_for_another_program_to_finish(path: Path, store: SqlEventStore, holder: subprocess.Popen[bytes]) -> None:
     patient = SqlEventStore(f"sqlite:///{path}", busy_timeout_s=30)
-    threading.Timer(0.1, holder.communicate).start()
+    ending = threading.Timer(0.1, holder.communicate)
+    ending.start()
 
     assert patient.append("a", [event()], expected_version=1) == 2
+    ending.join()
     patient.close()
 
 

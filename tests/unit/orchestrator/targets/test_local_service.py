@@ -103,7 +103,8 @@ def test_gives_the_service_the_usual_signal_handling(world: World) -> None:
     start(world, release(world), argv=argv)
     masks = dict(line.split(":\t") for line in pipe.read_text().splitlines() if line.startswith(("SigIgn", "SigBlk")))
 
-    assert {int(mask, 16) for mask in masks.values()} == {0}
+    # Signals 32 and 33 are the C library's own and come and go with its threads.
+    assert {int(mask, 16) & 0x7FFFFFFF for mask in masks.values()} == {0}
 
 
 def test_appends_the_output_of_each_start_to_a_private_log(world: World) -> None:
