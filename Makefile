@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= auto
 # Mostly waiting: more workers than cores.
+TEST_JOBS ?= 4
 CRASH_JOBS ?= 6
 
 .PHONY: check format lint types unit test crash bench demo docs lock wheel clean
@@ -27,7 +28,7 @@ unit: $(VENV)/dev
 	$(BIN)/pytest -n $(JOBS) -m "not docker and not e2e and not crash" tests/unit tests/contract tests/architecture tests/docs tests/stateful
 
 test: $(VENV)/dev
-	$(BIN)/pytest -n $(JOBS) -m "not crash"
+	$(BIN)/pytest -n $(TEST_JOBS) -m "not crash"
 
 crash: $(VENV)/dev
 	$(BIN)/pytest -n $(CRASH_JOBS) -m crash tests/crash

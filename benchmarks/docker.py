@@ -20,12 +20,11 @@ _SUBJECT = "deployment with docker"
 _SCRIPT = """set -e
 docker build --tag {image} context
 docker push {image}
-docker rename {name} {name}-before
-docker create --name {name} --publish 127.0.0.1:{port}:{service} {image}
-docker stop {name}-before
-docker start {name}
 docker rm {name}-previous
-docker rename {name}-before {name}-previous
+docker rename {name} {name}-previous
+docker create --name {name} --publish 127.0.0.1:{port}:{service} {image}
+docker stop {name}-previous
+docker start {name}
 """
 
 
@@ -51,7 +50,7 @@ def _measured(scratch: Path, backend: DockerBackend, label: str) -> Iterator[Fig
 
         return deploy_change
 
-    script = "sh: docker build, push, stop, rm, run"
+    script = "sh: docker build, push, rm, rename, create, stop, start"
     yield compare(
         f"{_SUBJECT}, nothing changed",
         Side("pop-deploy execute --mode deploy --yes", ours),
@@ -88,14 +87,11 @@ def _theirs(project: Path, backend: DockerBackend, label: str) -> Callable[[], N
     name, image = f"{label}-theirs", f"{backend.registry}/{label}/theirs:{VERSION}"
     script = _SCRIPT.format(name=name, image=image, port=free_port(), service=SERVICE_PORT)
     (project / "deploy.sh").write_text(script, encoding="utf-8")
-    program(["docker", "run", "--detach", "--name", name, *_first_image(project, image)], cwd=project)()
-    return program(["sh", "deploy.sh"], cwd=project)
-
-
-def _first_image(project: Path, image: str) -> list[str]:
-    """Something has to run before it can be replaced."""
+    # Something has to run before it can be replaced.
     program(["docker", "build", "--tag", image, "context"], cwd=project)()
-    return [image]
+    program(["docker", "create", "--name", f"{name}-previous", image], cwd=project)()
+    program(["docker", "run", "--detach", "--name", name, image], cwd=project)()
+    return program(["sh", "deploy.sh"], cwd=project)
 
 
 def _write_context(path: Path, label: str) -> None:

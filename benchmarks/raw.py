@@ -1,6 +1,7 @@
 """The other side: durable events as one writes them by hand with sqlite3 and orjson. Not a benchmark.
 
 One table with one index, WAL, an fsync for every commit; no hash chain, no triggers, no versions checked by more than the index.
+A loop that runs steps has two small tables besides: who holds the slot, and what each deployment is doing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import orjson
 _CREATE = """CREATE TABLE events (
     position INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
     time TEXT NOT NULL, data BLOB NOT NULL, metadata BLOB NOT NULL, UNIQUE (stream, version))"""
+_CREATE_SLOTS = "CREATE TABLE slots (name TEXT PRIMARY KEY, holder TEXT NOT NULL)"
+_CREATE_DEPLOYMENTS = "CREATE TABLE deployments (id TEXT PRIMARY KEY, state TEXT NOT NULL, step TEXT, updated_at TEXT NOT NULL)"
 _INSERT = "INSERT INTO events (stream, version, type, time, data, metadata) VALUES (?, ?, ?, ?, ?, ?)"
 _READ = (
     "SELECT position, stream, version, type, schema_version, time, data, metadata, previous_hash, hash "
@@ -29,8 +32,9 @@ class RawEvents:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._runs = 0
-        with sqlite3.connect(path) as connection:
-            connection.execute(_CREATE)
+        connection = sqlite3.connect(path)
+        for statement in (_CREATE, _CREATE_SLOTS, _CREATE_DEPLOYMENTS):
+            connection.execute(statement)
         connection.close()
 
     def open(self) -> RawStream:
@@ -49,12 +53,33 @@ class RawStream:
 
     def append(self, type_: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
         """One event, one durable commit."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._insert(type_, data, metadata)
+        self._connection.execute("COMMIT")
+
+    def begin(self) -> None:
+        """Take the slot, and appear in the list of deployments."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("INSERT OR REPLACE INTO slots VALUES ('shop/production/web', ?)", (self._stream,))
+        self._connection.execute("INSERT INTO deployments VALUES (?, 'executing', NULL, '')", (self._stream,))
+        self._connection.execute("COMMIT")
+
+    def record(self, type_: str, data: dict[str, Any], metadata: dict[str, Any], step: str | None) -> None:
+        """One event of a step while the slot is still ours, and which *step* runs from now on; one durable commit."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        (holder,) = self._connection.execute("SELECT holder FROM slots WHERE name = 'shop/production/web'").fetchone()
+        if holder != self._stream:
+            raise RuntimeError(f"the slot is held by {holder}")
+        time = self._insert(type_, data, metadata)
+        self._connection.execute("UPDATE deployments SET step = ?, updated_at = ? WHERE id = ?", (step, time, self._stream))
+        self._connection.execute("COMMIT")
+
+    def _insert(self, type_: str, data: dict[str, Any], metadata: dict[str, Any]) -> str:
         self._version += 1
         time = datetime.now(UTC).isoformat(timespec="microseconds")
         row = (self._stream, self._version, type_, time, orjson.dumps(data), orjson.dumps(metadata))
-        self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute(_INSERT, row)
-        self._connection.execute("COMMIT")
+        return time
 
     def close(self) -> None:
         self._connection.close()

@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +30,8 @@ from eventstore.sqlite_file import BUSY_TIMEOUT_S, inspect, stored_revision, una
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 _INSERT_PART = "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?, ?, ?)"
 _SCHEME = "sqlite:///"
+_ROOM_BYTES = 512 * 1024
+"""In the log, for about 120 pages: as much as a deployment of a few steps writes."""
 
 
 class SqlEventStore(SqlReader):
@@ -59,6 +61,7 @@ class SqlEventStore(SqlReader):
         path = _sqlite_path(url)
         self._now = now
         self._projector = Projector(projections, catch_up)
+        self._has_room = False
         self._files = path, os.path.realpath(path) + "-wal"
         inspect(path)
         _create_private(os.path.realpath(path))
@@ -89,6 +92,7 @@ class SqlEventStore(SqlReader):
         self._refuse_if_moved()
         time = self._now()
         with self._transaction() as cursor:
+            self._make_room()
             check_versions(self, stream, expected_version, guard, attachments)
             recorded = chained(self.head(), stream, expected_version + 1, time, events)
             cursor.executemany(_INSERT, recorded)
@@ -113,6 +117,24 @@ class SqlEventStore(SqlReader):
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
         with _in_words(self._path), transaction(self._connection) as cursor:
             yield cursor
+
+    def _make_room(self) -> None:
+        """Let the log grow once, not with every commit: a commit that leaves the file's size alone takes half the time.
+
+        SQLite removes the log when the last connection is closed, so that every command begins with an empty one. Zeros are no
+        frames to it: a log that begins with them is an empty log. Called inside a transaction only, whose lock keeps everybody
+        else from writing the first frame meanwhile.
+        """
+        if self._has_room:
+            return
+        self._has_room = True
+        with suppress(OSError):  # only speed is lost; on a full disk the commit itself will say so
+            log = os.open(self._files[1], os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                if not os.fstat(log).st_size:
+                    os.write(log, bytes(_ROOM_BYTES))
+            finally:
+                os.close(log)
 
     def _refuse_if_moved(self) -> None:
         """Appends to a renamed or removed database, or to a removed log, would report success and be lost to everybody else."""

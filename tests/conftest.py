@@ -1,12 +1,20 @@
 """Fixtures that several kinds of tests share. The back-ends behind them are described in backends/README.md."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.backends.docker import DockerBackend
+
+
+def pytest_configure() -> None:
+    """The usual signal handling, whatever started us: nohup and a shell's ``&`` ignore signals, and children inherit that."""
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,8 @@ def show(reader: EventReader, text: str, step: str | None, *, as_json: bool) -> 
 
 def follow(reader: EventReader, text: str, step: str | None, directory: str) -> None:
     """Show what comes until the deployment has ended; Ctrl-C stops."""
+    import signal
+
     from orchestrator import bootstrap
     from orchestrator.cli.following import Following
 
@@ -80,6 +82,8 @@ def follow(reader: EventReader, text: str, step: str | None, directory: str) -> 
     def at_work(holder: Holder) -> bool | None:
         return bootstrap.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks)
 
+    # A shell's ``&`` has SIGINT ignored; whoever sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     following = Following(reader, resolve(reader, text), step, Screen(), open_live=open_live, at_work=at_work)
     try:
         click.echo(following.until_end(), err=True)

@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.domain import events as e
 from orchestrator.domain.plan import Step
 
-RUNNING, DONE, FAILED = "running", "done", "failed"
+RUNNING, DONE, FAILED, INTERRUPTED = "running", "done", "failed", "interrupted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class StepLog:
 
     Attributes:
         name: Of the attachment with its output: ``PHASE/STEP/ATTEMPT``.
-        status: running (no outcome is on record), done or failed.
+        status: running (no outcome is on record), done, failed, or interrupted (its process died; it did not come to an outcome).
         found: It was found done by a later process.
         attempt_dir: Where its commands leave their output while they run, on *host* since *boot_id*.
         has_output: The attachment exists.
@@ -75,9 +75,11 @@ class StepLogs:
             case e.StepStarted():
                 return self._started(event, time)
             case e.StepSucceeded():
-                return self._ended(event, status=DONE, found=event.found)
+                return self._ended(event, status=DONE, found=event.found, duration_ms=event.duration_ms)
             case e.StepFailed():
-                return self._ended(event, status=FAILED, error=event.message)
+                return self._ended(event, status=FAILED, error=event.message, duration_ms=event.duration_ms)
+            case e.StepProbed() if event.answer == "not_done" or event.output is not None:
+                return self._ended(event, status=INTERRUPTED, error=event.detail)
         return None
 
     def _name(self, phase: str, steps: Iterable[Step]) -> None:
@@ -101,14 +103,13 @@ class StepLogs:
         )
         return self._logs[name]
 
-    def _ended(self, event: e.StepSucceeded | e.StepFailed, **known: Any) -> StepLog | None:
+    def _ended(self, event: e.StepSucceeded | e.StepFailed | e.StepProbed, **known: Any) -> StepLog | None:
         name = f"{event.phase}/{event.step}/{event.attempt}"
         output = event.output or {}
         if name not in self._logs:
             return None
         self._logs[name] = replace(
             self._logs[name],
-            duration_ms=event.duration_ms,
             has_output="attachment" in output,
             size_bytes=sum(command.get("bytes", 0) for command in output.get("commands", ())),
             notes=tuple(output.get("notes", ())),

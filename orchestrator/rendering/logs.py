@@ -6,7 +6,7 @@ import codecs
 from typing import Any
 
 from orchestrator.domain.masking import strip_controls
-from orchestrator.projections.step_logs import DONE, FAILED, StepLog
+from orchestrator.projections.step_logs import DONE, FAILED, INTERRUPTED, StepLog
 from orchestrator.rendering.text import duration, one_line
 
 _HELD_BACK = 4096
@@ -47,7 +47,11 @@ def footer(log: StepLog) -> str:
     """How the attempt ended; notes of the step before it."""
     notes = "".join(f"{one_line(note)}\n" for note in log.notes)
     took = f" ({duration(log.duration_ms / 1000)})" if log.duration_ms is not None and not log.found else ""
-    ends = {DONE: f"done{took}{' (found on resume)' if log.found else ''}", FAILED: f"failed{took}: {one_line(log.error or '')}"}
+    ends = {
+        DONE: f"done{took}{' (found on resume)' if log.found else ''}",
+        FAILED: f"failed{took}: {one_line(log.error or '')}",
+        INTERRUPTED: f"interrupted: {one_line(log.error or '')}",
+    }
     return f"{notes}<== {log.step}: {ends.get(log.status, 'no outcome is on record')}\n"
 
 

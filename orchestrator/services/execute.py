@@ -24,7 +24,7 @@ from orchestrator.services.planning import Planned, make_plan, open_target
 from orchestrator.services.prepare import prepare
 from orchestrator.services.repository import Journal, fold
 from orchestrator.services.request import ask, settle_mode, settle_target
-from orchestrator.services.road import Road, diagnosed
+from orchestrator.services.road import Road, diagnosed, in_words
 from orchestrator.services.rollback import begin_automatic, go_back
 from orchestrator.services.slot import hold, require_free
 from orchestrator.services.step_runner import interruption_noted, run_steps
@@ -249,7 +249,7 @@ def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagn
     try:
         back = begin_automatic(workspace, journal, failed)
     except Exception as problem:  # noqa: BLE001 - that there is no way back must not keep the failure off the record
-        back, failed = None, replace(failed, diagnostics=[*failed.diagnostics, f"not rolled back: {problem or repr(problem)}"])
+        back, failed = None, replace(failed, diagnostics=[*failed.diagnostics, f"not rolled back: {in_words(problem)}"])
     journal.record(failed, *([back] if back else []))
 
 

@@ -12,7 +12,7 @@ from orchestrator.config import ResolvedTarget, resolve
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import CanaryUnsupported, UsageProblem
 from orchestrator.domain.plan import Mode, Plan, Release, Step
-from orchestrator.projections import releases
+from orchestrator.projections import deployments, releases
 from orchestrator.services.ports import SourceFacts
 from orchestrator.services.road import HOOK
 from orchestrator.services.workspace import Workspace
@@ -48,7 +48,7 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
             "Next: --mode deploy"
         )
     observed = target.observe()
-    reference = releases.reference(workspace.store, deployment.slot)
+    reference = _reference(workspace, deployment, settings.kind)
     plan = target.plan(_request(workspace, deployment, facts, settings, target, observed, reference))
     before = _hooks("before_deploy", settings.hooks.before_deploy, settings.timeout_s)
     after = _hooks("after_deploy", settings.hooks.after_deploy, settings.timeout_s)
@@ -61,6 +61,13 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
         reference=reference,
         observed=observed,
     )
+
+
+def _reference(workspace: Workspace, deployment: Deployment, kind: str) -> Release | None:
+    """The last verified release, if a target of this kind made it: no other could bring it back."""
+    found = releases.reference(workspace.store, deployment.slot)
+    made = deployments.get(workspace.store, found.deployment_id) if found is not None and found.deployment_id else []
+    return found if made and made[0].kind == kind else None
 
 
 def open_target(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedTarget, Target]:

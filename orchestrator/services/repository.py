@@ -67,9 +67,10 @@ class Journal:
             guard=self.guard,
             attachments=attachments,
         )
-        now = workspace.clock.now()
+        # The store gives the time: what this process reports is to the microsecond what a replay will say.
+        time = next(iter(workspace.store.read_stream(stream_of(deployment_id), self._version - 1))).time
         for _, event in clean:
-            self.deployment.apply(event, now)
+            self.deployment.apply(event, time)
 
     def _masked(self, event: Event) -> tuple[NewEvent, Event]:
         """No secret reaches the store: an event that holds one is rewritten before it is recorded.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eventstore import Attachment
+from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.events import Event
 from orchestrator.domain.execution import Execution, Phase
 from orchestrator.services.repository import Journal
@@ -66,4 +67,9 @@ def diagnosed(target: Target) -> list[str]:
     try:
         return list(target.diagnostics())
     except Exception as problem:  # noqa: BLE001 - see above
-        return [f"no diagnostics: {problem or repr(problem)}"]
+        return [f"no diagnostics: {in_words(problem)}"]
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong: our own errors say it, a mistake in a program needs its kind beside it."""
+    return str(error) if isinstance(error, PopDeployError | OSError) else f"{type(error).__name__}: {error}"

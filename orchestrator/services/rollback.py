@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import NothingToRollBack
@@ -65,15 +63,18 @@ def choose(workspace: Workspace, deployment: Deployment, version: str | None) ->
         NothingToRollBack: No verified release qualifies; says which there are.
     """
     candidates = [found.release for found in releases.verified(workspace.store, deployment.slot, limit=CANDIDATES)]
-    if version is None:
-        # Back means back: what was deployed later and left again is only gone to when it is named.
-        began = {row.id: row.position for row in deployments.get(workspace.store, *_makers(candidates), deployment.id)}
-        candidates = [found for found in candidates if began.get(found.deployment_id or "", 0) < began[deployment.id]]
-    return back_to(deployment, candidates, version)
-
-
-def _makers(candidates: Sequence[Release]) -> list[str]:
-    return [release.deployment_id for release in candidates if release.deployment_id is not None]
+    makers = [release.deployment_id for release in candidates if release.deployment_id is not None]
+    rows = {row.id: row for row in deployments.get(workspace.store, *makers, deployment.id)}
+    own = rows[deployment.id]
+    # Another kind's release cannot be brought back. And back means back: what was deployed later and left again is only gone to
+    # when it is named.
+    made = ((rows.get(release.deployment_id or ""), release) for release in candidates)
+    suitable = [
+        release
+        for by, release in made
+        if by is not None and by.kind == own.kind and (version is not None or by.position < own.position)
+    ]
+    return back_to(deployment, suitable, version)
 
 
 def plan_back(workspace: Workspace, deployment: Deployment, to: Release) -> Plan:

@@ -16,7 +16,7 @@ from orchestrator.domain.errors import Interrupted
 from orchestrator.domain.execution import Status, StepRecord
 from orchestrator.domain.plan import Step
 from orchestrator.services.repository import Journal
-from orchestrator.services.road import HOOK, Road, Unrecorded, kept_output
+from orchestrator.services.road import HOOK, Road, Unrecorded, in_words, kept_output
 from orchestrator.services.settling import settle
 from orchestrator.services.step_run import Attempt
 from orchestrator.services.workspace import Workspace
@@ -138,9 +138,9 @@ def _record_failure(road: Road, run: Attempt, error: Exception) -> None:
 
 
 def _message(error: Exception) -> str:
-    """With the end of the real output, if it is not in there already. A mistake in a program has no better words than its own."""
+    """With the end of the real output, if it is not in there already."""
     tail = error.output_tail if isinstance(error, StepError) else ""
-    said = str(error) or type(error).__name__
+    said = in_words(error)
     lines = set(map(str.strip, said.splitlines()))
     return said if lines.issuperset(map(str.strip, tail.splitlines())) else f"{said}\n{tail}"
 

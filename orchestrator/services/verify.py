@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from eventstore import Guard
 from orchestrator.config import ResolvedTarget
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Interrupted, NothingLive, PopDeployError
+from orchestrator.domain.errors import Interrupted, NothingLive
 from orchestrator.domain.lifecycle import Trigger
 from orchestrator.domain.plan import Plan, Slot
 from orchestrator.projections import releases
 from orchestrator.services.repository import Journal, load
+from orchestrator.services.road import in_words
 from orchestrator.services.slot import require_free
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Check, CheckStatus, Outcomes, Target
@@ -45,8 +46,7 @@ def asked(name: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
     except Interrupted:
         raise
     except Exception as problem:  # noqa: BLE001 - a mistake in a target proves nothing about the release either
-        said = str(problem) if isinstance(problem, PopDeployError | OSError) else f"{type(problem).__name__}: {problem}"
-        yield Check(name, CheckStatus.FAIL, said)
+        yield Check(name, CheckStatus.FAIL, in_words(problem))
         return
     if nothing:
         yield Check(name, CheckStatus.SKIP, "there is nothing that could be asked")

@@ -327,3 +327,13 @@ def test_dry_run_first_shows_the_checks_and_asks_again(project: Project) -> None
     assert "Checks:\n  [pass] source: " in done.out
     assert f"Answer with: pop-deploy decide {deployment_id} confirm_deploy=<option>" in done.out
     assert json.loads(project.deploy_json.read_text()).get("history", []) == []
+
+
+def test_prepare_of_all_targets_is_one_object(project: Project) -> None:
+    project.fake("web", steps=1)
+
+    done = project.run("prepare", "--all", "--json")
+
+    document = done.json()
+    assert (done.code, list(document)) == (0, ["deployments", "success"])
+    assert [(one["target"], one["state"]) for one in document["deployments"]] == [("local", "prepared"), ("web", "prepared")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.project import Project
+from tests.e2e.project import Project, at_gate
 
 pytestmark = pytest.mark.e2e
 
@@ -42,6 +42,14 @@ def test_3_waiting_for_a_decision(fake: Project) -> None:
     done = fake.run("execute", "--target", "fake", "--mode", "deploy")
 
     assert (done.code, "Answer with: pop-deploy decide" in done.out) == (3, True)
+
+
+def test_4_another_deployment_holds_the_slot(project: Project) -> None:
+    with at_gate(project) as (_, gate):
+        done = project.run("execute", "--mode", "deploy", "--yes")
+        gate.open()
+
+    assert (done.code, "default/local is held by deploy-" in done.out) == (4, True)
 
 
 def test_5_refused_by_a_rule(fake: Project) -> None:

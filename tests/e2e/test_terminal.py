@@ -225,3 +225,37 @@ def test_a_dumb_terminal_gets_no_control_sequence_and_is_asked_all_the_same(proj
 
     assert code == 0
     assert b"\x1b" not in terminal.raw
+
+
+def test_a_rollback_is_confirmed_at_the_terminal_or_left_open(live: Project) -> None:
+    live.write_source("new")
+    live.deploy("1.1.0")
+
+    with Terminal(live, "rollback") as left:
+        left.expect(BACK)
+        left.wait_for_prompt()
+        left.type("\x03")
+        left_code = left.end()
+    with Terminal(live, "rollback") as refused:
+        refused.answer(BACK, "abort")
+        refused_code = refused.end()
+    with Terminal(live, "rollback") as confirmed:
+        confirmed.answer(BACK, "proceed")
+        confirmed_code = confirmed.end()
+
+    assert (left_code, refused_code, confirmed_code) == (3, 0, 0)
+    assert "Nothing was changed." in refused.text
+    assert live.live == "hello"
+
+
+def test_all_targets_are_deployed_one_after_another(project: Project) -> None:
+    project.fake("web", steps=1)
+
+    with Terminal(project, "execute", "--mode", "deploy") as terminal:
+        terminal.answer(TARGET, "all")
+        terminal.answer(CONFIRM, "proceed")
+        terminal.answer(CONFIRM, "proceed")
+        code = terminal.end()
+
+    assert code == 0, terminal.text
+    assert sorted(record["target"] for record in project.history) == ["local", "web"]

@@ -13,7 +13,8 @@ from orchestrator.domain.ids import stream_of
 from orchestrator.domain.lifecycle import State
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.targets.base import CheckStatus, SecretMissing, StepError
-from tests.unit.orchestrator.services.workspace import World, ended_with
+from tests.unit.orchestrator.services.ports import ended_with
+from tests.unit.orchestrator.services.workspace import World
 
 CHANGED = {"fail_at": "step-3", "outcome": "changed"}
 """The last step, the one that makes a release live, fails after its effect."""
@@ -154,6 +155,17 @@ def test_a_way_back_that_cannot_be_planned_does_not_keep_the_failure_off_the_rec
     assert journal.deployment.failure.diagnostics[-1] == "not rolled back: its image is gone"
 
 
+@pytest.mark.parametrize("what", ["rollback", "diagnostics", "verify"])
+def test_no_mistake_in_a_target_keeps_a_failure_off_the_record(world: World, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(f"orchestrator.targets.fake.FakeTarget.{what}", raising(KeyError("tags")))
+
+    journal = world.deploy("1.1.0")
+
+    assert journal.deployment.failure is not None
+    assert world.deployment(journal.deployment.id).failure is not None
+    assert world.slot_events()[-1] == "SlotReleased"
+
+
 def test_a_verification_that_cannot_be_asked_fails_and_goes_back(world: World) -> None:
     world.configure(health_check={"url": "http://127.0.0.1:1/"}, script={"bad_versions": []})
     world.health = [SecretMissing("environment variable PROBE is not set")]
@@ -214,7 +226,7 @@ def test_a_mistake_in_a_target_is_a_failure_of_its_step_and_goes_back(world: Wor
 
     assert journal.deployment.state is State.ROLLED_BACK
     assert journal.deployment.failure is not None
-    assert journal.deployment.failure.message == "'digest'"
+    assert journal.deployment.failure.message == "KeyError: 'digest'"
     assert "KeyError" in journal.deployment.failure.trace
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from eventstore import GuardFailed
-from orchestrator.domain.errors import IllegalTransition, NothingLive, NothingToRollBack, SlotClaimedByDead
+from orchestrator.domain.errors import (
+    IllegalTransition,
+    Interrupted,
+    NothingLive,
+    NothingToRollBack,
+    SlotClaimedByDead,
+    UsageProblem,
+)
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Slot
 from orchestrator.projections import releases
+from orchestrator.services.deploy_history import publish_history
+from orchestrator.services.execute import Consent, advance
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.rollback import choose, leaving, require_leaving, roll_back
@@ -81,8 +92,11 @@ def test_forward_again_and_back_again(world: World) -> None:
     go_back(world, "1.1.0")
     forward = world.running
     go_back(world)
+    publish_history(world.process())
 
     assert (forward, world.running) == ("1.1.0", "1.0.0")
+    ways = [(record["version"], record["rollback_to"]) for record in world.history_file.records if "rollback_to" in record]
+    assert ways == [("1.1.0", "1.0.0"), ("1.0.0", "1.1.0"), ("1.1.0", "1.0.0")]
 
 
 def test_back_never_means_what_was_deployed_later(world: World) -> None:
@@ -181,6 +195,42 @@ def test_a_way_back_that_is_killed_is_finished_by_resume(world: World) -> None:
 
     assert journal.deployment.state is State.ROLLED_BACK
     assert world.running == "1.0.0"
+
+
+def test_a_target_that_has_become_another_kind_is_refused_and_says_so(world: World) -> None:
+    world.deploy("1.0.0")
+    journal = world.deploy("1.1.0")
+    world.document["targets"]["web"] = {"type": "local", "config": {"path": "../srv"}}
+
+    with pytest.raises(UsageProblem, match=f"is of kind local now, and {journal.deployment.id} was planned for fake"):
+        go_back(world)
+
+    assert journal.deployment.state is State.VERIFIED
+
+
+def test_a_release_of_another_kind_is_no_way_back(world: World) -> None:
+    world.deploy("1.0.0")
+    world.document["targets"]["web"] = {"type": "local", "config": {"path": "../srv"}}
+    journal = world.begin(version="2.0.0")
+
+    advance(world.process(), journal, Consent(stop_when_prepared=True))
+
+    assert journal.deployment.prepared is not None
+    assert journal.deployment.reference is None
+
+
+def test_a_way_back_that_a_signal_stops_says_so(world: World) -> None:
+    world.deploy("1.0.0")
+    world.deploy("1.1.0")
+    workspace = world.process()
+    journal = leaving(workspace, SLOT)
+    workspace.stop.signal = signal.SIGINT  # type: ignore[misc]
+
+    with pytest.raises(Interrupted):
+        roll_back(workspace, journal, choose(workspace, journal.deployment, None), reason="")
+
+    assert journal.deployment.state is State.ROLLING_BACK
+    assert journal.deployment.interrupted is not None and journal.deployment.interrupted.signal == "SIGINT"
 
 
 # Verifying again

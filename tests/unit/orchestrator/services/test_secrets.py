@@ -12,7 +12,8 @@ from orchestrator.domain.lifecycle import State
 from orchestrator.domain.settings import SecretRef
 from orchestrator.services.execute import Consent, advance
 from orchestrator.targets.base import StepError, StepOutcome
-from tests.unit.orchestrator.services.workspace import SECRET, World, ended_with
+from tests.unit.orchestrator.services.ports import SECRET, ended_with
+from tests.unit.orchestrator.services.workspace import World
 
 TOKEN = {"TOKEN": SecretRef(env="TOKEN")}
 
