@@ -11,7 +11,7 @@ JOBS ?= auto
 TEST_JOBS ?= 4
 CRASH_JOBS ?= 6
 
-.PHONY: check format lint types unit test crash bench demo docs lock wheel clean
+.PHONY: check format lint types unit test crash coverage bench demo docs lock wheel clean
 
 check: format lint types unit
 
@@ -32,6 +32,11 @@ test: $(VENV)/dev
 
 crash: $(VENV)/dev
 	$(BIN)/pytest -n $(CRASH_JOBS) -m crash tests/crash
+
+coverage: $(VENV)/dev
+	$(BIN)/coverage run -m pytest -p no:xdist tests/unit/orchestrator/domain tests/unit/orchestrator/services tests/unit/eventstore \
+	  tests/contract/test_event_stores.py tests/stateful
+	$(BIN)/coverage report --include='orchestrator/domain/*,eventstore/*' --fail-under=90
 
 bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks

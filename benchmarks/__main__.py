@@ -27,7 +27,7 @@ def main() -> int:
         parser.error("--write needs a run of all: figures of different runs do not belong in one table")
     results = list(_run(given.names or BENCHMARKS))
     if given.write:
-        report.write(results)
+        report.write(results, [str(importlib.import_module(f"benchmarks.{name}").__doc__).strip() for name in BENCHMARKS])
     return int(not all(isinstance(result, Figure) and result.passed for result in results))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import orjson
 
@@ -86,7 +87,7 @@ class _Story:
         plan = self._begun()
         for number, step in enumerate(plan.steps, 1):
             self._ran(step, number)
-        outcomes = {"push": {"digest": self.digest}, "build": {"ids": {"engine": self.digest}}}
+        outcomes: dict[str, dict[str, Any]] = {"push": {"digest": self.digest}, "build": {"ids": {"engine": self.digest}}}
         release = docker_plans.released(plan, self.id, outcomes)
         self._tell(e.DeploymentDeployed(release=release.to_json()))
         self._checked("verify", "running digest", "health check")
@@ -108,8 +109,16 @@ class _Story:
 
     def _rolled_back(self, plan: Plan, to: Release) -> None:
         back = docker_plans.back(plan, to, adopt=False, timeout_s=600.0)
-        started = {"automatic": True, "by": "policy auto_rollback", "reason": "health_check failed"}
-        self._tell(e.RollbackStarted(plan=back.to_json(), plan_digest=back.digest, to=to.to_json(), **started))
+        self._tell(
+            e.RollbackStarted(
+                plan=back.to_json(),
+                plan_digest=back.digest,
+                to=to.to_json(),
+                automatic=True,
+                by="policy auto_rollback",
+                reason="update failed",
+            )
+        )
         for number, step in enumerate(back.steps, 1):
             self._ran(step, number, Phase.ROLLBACK)
         self._checked("rollback_verify", "running digest", "health check")
@@ -151,9 +160,18 @@ class _Story:
         )
         plan = docker_plans.forward(CONFIG, slot, request, adopt=False, timeout_s=600.0)
         before = self.before.to_json() if self.before else None
-        known = {"auto_rollback": True, "kind": "docker", "primary": True, "on_failure": []}
-        planned = {"plan": plan.to_json(), "plan_digest": plan.digest, "reference": before, "observed": before}
-        self._tell(e.DeploymentPrepared(**planned, **known))
+        self._tell(
+            e.DeploymentPrepared(
+                plan=plan.to_json(),
+                plan_digest=plan.digest,
+                on_failure=[],
+                reference=before,
+                observed=before,
+                auto_rollback=True,
+                kind="docker",
+                primary=True,
+            )
+        )
         return plan
 
     def _ran(self, step: Step, number: int, phase: Phase = Phase.DEPLOY) -> None:

@@ -43,7 +43,7 @@ def _measured(scratch: Path, backend: DockerBackend, label: str) -> Iterator[Fig
     ours, theirs = _ours(scratch / "ours", backend, label), _theirs(scratch / "theirs", backend, label)
     numbers = count()
 
-    def changed(project: Path, deploy: Callable[[], None]) -> Callable[[], None]:
+    def changed(project: Path, deploy: Callable[[], object]) -> Callable[[], object]:
         def deploy_change() -> None:
             (project / "context" / "change").write_text(f"{next(numbers)}\n", encoding="utf-8")
             deploy()
@@ -67,7 +67,7 @@ def _measured(scratch: Path, backend: DockerBackend, label: str) -> Iterator[Fig
     )
 
 
-def _ours(project: Path, backend: DockerBackend, label: str) -> Callable[[], None]:
+def _ours(project: Path, backend: DockerBackend, label: str) -> Callable[[], object]:
     config = {
         "registry": backend.registry,
         "image_name": f"{label}/ours",
@@ -81,7 +81,7 @@ def _ours(project: Path, backend: DockerBackend, label: str) -> Callable[[], Non
     return program([BIN / "pop-deploy", "execute", "--mode", "deploy", "--yes"], cwd=project)
 
 
-def _theirs(project: Path, backend: DockerBackend, label: str) -> Callable[[], None]:
+def _theirs(project: Path, backend: DockerBackend, label: str) -> Callable[[], object]:
     project.mkdir()
     _write_context(project / "context", label)
     name, image = f"{label}-theirs", f"{backend.registry}/{label}/theirs:{VERSION}"

@@ -44,11 +44,11 @@ class Limit:
 class Side:
     """One of the two: the command or loop in words, and what runs it.
 
-    *run* may return the seconds that count; if it returns None, all of it counts.
+    *run* may return the seconds that count; if it returns anything else, all of it counts.
     """
 
     command: str
-    run: Callable[[], float | None]
+    run: Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,17 @@ def compare(subject: str, ours: Side, theirs: Side, limit: Limit, *, runs: int, 
     return Figure(subject, ours.command, theirs.command, limit, median(taken[1]), median(taken[0]), runs, per)
 
 
-def timed(run: Callable[[], float | None]) -> float:
+def timed(run: Callable[[], object]) -> float:
+    """Seconds that *run* took, or says it took."""
     started = time.perf_counter()
     own = run()
-    return time.perf_counter() - started if own is None else own
+    return own if isinstance(own, float) else time.perf_counter() - started
 
 
-def program(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> Callable[[], None]:
-    """Something that runs *argv* to its end. What it prints is thrown away unless it fails."""
+def program(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> Callable[[], str]:
+    """Something that runs *argv* to its end and returns what it printed. Raises RuntimeError when it fails."""
 
-    def run() -> None:
+    def run() -> str:
         done = subprocess.run(
             [str(word) for word in argv],
             cwd=cwd,
@@ -131,8 +132,10 @@ def program(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[st
             timeout=DEADLINE_S,
             check=False,
         )
+        printed = done.stdout.decode(errors="replace")
         if done.returncode:
-            raise RuntimeError(f"{' '.join(map(str, argv))}: exit code {done.returncode}\n{done.stdout.decode(errors='replace')}")
+            raise RuntimeError(f"{' '.join(map(str, argv))}: exit code {done.returncode}\n{printed}")
+        return printed
 
     return run
 

@@ -14,6 +14,7 @@ from benchmarks.project import write_project
 from eventstore.reading import open_read_only
 
 PRINTS = ["seq", "112000000"]  # 1.01 GB, a line for each number
+STEP = b'"before_deploy-1"'
 POLL_S = 0.01
 RUNS = 5
 
@@ -60,7 +61,7 @@ def _run_watched(argv: list[str], project: Path, scratch: Path) -> float:
     with log.open("wb") as file:
         process = subprocess.Popen(argv, cwd=project, env=environment(), stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         while process.poll() is None:
-            for pid in (process.pid, *_children(process.pid)):
+            for pid in (process.pid, *_launchers(process.pid)):
                 with contextlib.suppress(OSError):  # it has just ended
                     peaks[pid] = max(peaks.get(pid, 0.0), _peak_mb(pid))
             time.sleep(POLL_S)
@@ -70,10 +71,11 @@ def _run_watched(argv: list[str], project: Path, scratch: Path) -> float:
     return own + max(peaks.values())
 
 
-def _children(pid: int) -> list[int]:
-    """Direct ones: of ours that is the launcher, whose own child is the command."""
+def _launchers(pid: int) -> list[int]:
+    """Of the process *pid*. What it has just forked for a question shows its own memory until it becomes that program."""
     with contextlib.suppress(OSError):
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return [int(child) for child in children if b"launcher.py" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return []
 
 
@@ -88,9 +90,7 @@ def _step_seconds(path: Path) -> float:
     """Between the two events of the step that printed, in the newest deployment."""
     reader = open_read_only(str(path))
     try:
-        events = [
-            event for event in reader.read_all(types={"StepStarted", "StepSucceeded"}) if b'"before_deploy-1"' in event.data
-        ]
+        events = [event for event in reader.read_all(types={"StepStarted", "StepSucceeded"}) if STEP in event.data]
     finally:
         reader.close()
     began, ended = (datetime.fromisoformat(event.time) for event in events[-2:])

@@ -17,8 +17,9 @@ from orchestrator.services.planning import Planned
 from orchestrator.services.prepare import prepare
 from orchestrator.services.repository import Journal
 from orchestrator.services.request import Wish, request
+from orchestrator.services.road import Road
 from orchestrator.services.slot import hold
-from orchestrator.services.step_runner import Road, run_steps
+from orchestrator.services.step_runner import run_steps
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import StepOutcome, StepRun, Target
 

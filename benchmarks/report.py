@@ -27,21 +27,26 @@ def lines(result: Figure | Skipped) -> str:
     if isinstance(result, Skipped):
         return f"skip  {result.subject}: {result.reason}\n"
     ours, theirs = result.medians()
+    verdict = "pass" if result.passed else "MISS"
     return (
-        f"{'pass' if result.passed else 'MISS'}  {result.subject}: "
-        f"{result.shown} (limit {result.limit}; {result.runs} runs each)\n"
+        f"{verdict}  {result.subject}: {result.shown} (limit {result.limit}; {result.runs} runs each)\n"
         f"      {ours:>16}  {result.ours}\n"
         f"      {theirs:>16}  {result.theirs}\n"
     )
 
 
-def write(results: Sequence[Figure | Skipped]) -> None:
-    """Write the page. Raises ValueError when a benchmark was skipped: the page says what was measured, all of it."""
+def write(results: Sequence[Figure | Skipped], explained: Sequence[str]) -> None:
+    """Write the page; *explained* says what each benchmark compares.
+
+    Raises:
+        ValueError: A benchmark was skipped: the page says what was measured, all of it.
+    """
     skipped = [f"{result.subject}: {result.reason}" for result in results if isinstance(result, Skipped)]
     if skipped:
         raise ValueError(f"{PAGE.name} was not written, because not everything was measured: {'; '.join(skipped)}")
     figures = [result for result in results if isinstance(result, Figure)]
-    PAGE.write_text(f"{_HEAD}\nThe machine: {_machine()}.\n\n{_table(figures)}", encoding="utf-8")
+    text = "\n\n".join([_HEAD.strip(), f"The machine: {_machine()}.", _table(figures), "## What is compared", *explained])
+    PAGE.write_text(text + "\n", encoding="utf-8")
 
 
 def _table(figures: Sequence[Figure]) -> str:
@@ -51,7 +56,7 @@ def _table(figures: Sequence[Figure]) -> str:
         verdict = "" if figure.passed else " (missed)"
         cells = [figure.subject, str(figure.limit), f"{figure.shown}{verdict}", f"{figure.ours}: {ours}"]
         rows.append(f"| {' | '.join([*cells, f'{figure.theirs}: {theirs}' if theirs else figure.theirs])} |")
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
 
 
 def _machine() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ def store_with(events: int) -> Path:
     """A project's data directory whose store has at least *events* events, with all read models."""
     directory = cache() / f"events-{events}-{_code_digest()}"
     if not directory.exists():
+        for outdated in cache().glob(f"events-{events}-*"):
+            shutil.rmtree(outdated)
         draft = cache() / f"draft-{os.getpid()}"
         draft.mkdir(mode=0o700)
         _write(draft / "events.db", events)

@@ -163,6 +163,49 @@ def test_masks_every_string_of_a_json_value() -> None:
     }
 
 
+_WORDS = st.sampled_from(
+    [
+        "--password",
+        "-p",
+        "hunter2",
+        SECRET,
+        f"<{SECRET}>",
+        "7",
+        "a\n7",
+        'say "7"',
+        "b7",
+        "token=x",
+        '"auth": "b64"',
+        "ghp_" + "a" * 20,
+    ]
+)
+_JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | _WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | _WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=_JSON, values=st.sets(st.sampled_from([SECRET, "hunter2", "7"])))
+def test_overlooks_nothing_when_it_looks_at_the_json_text_first(value: object, values: set[str]) -> None:
+    made, text = masker(*values), json.dumps(value, ensure_ascii=False).encode()
+
+    assert made.may_mask_json(text) or made.mask_json(value) == value
+
+
+@pytest.mark.parametrize("value", [SECRET, "a\n7", "--token", "api_key=abcdef", 'Authorization: "x"', "matches"])
+def test_looks_closer_where_there_may_be_a_secret(value: str) -> None:
+    assert masker(SECRET, "7", patterns=("^match" if value == "matches" else "^never$",)).may_mask_json(
+        json.dumps([value]).encode()
+    )
+
+
+def test_does_not_look_closer_at_an_ordinary_event() -> None:
+    event = {"attempt": 1, "step": "push", "data": {"digest": "sha256:" + "3f" * 32, "tags": ["1.2.0", "latest"]}, "error": None}
+
+    assert not masker(SECRET, "7f").may_mask_json(json.dumps(event).encode())
+
+
 def test_keeps_bytes_that_are_not_utf8() -> None:
     data = b"\xff\xfe caf\xe9 " + SECRET.encode() + b" \x80\n"
 
