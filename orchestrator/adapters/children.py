@@ -18,7 +18,7 @@ from orchestrator.adapters.data_directory import DirectoryUnusable
 from orchestrator.adapters.settle import Verdict
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.adapters.spool import spool_chunks
-from orchestrator.domain.masking import Masker, StreamMasker
+from orchestrator.domain.masking import HOLD_CHARS, Masker, StreamMasker
 from orchestrator.services.ports import ChildEnded, Settled
 
 _TAIL_CHARS = 64 * 1024
@@ -118,7 +118,9 @@ class RecordedChildren:
             shutil.rmtree(path, ignore_errors=True)
 
     def _text(self, data: bytes) -> str:
-        return self._masker.mask_bytes(data).decode(errors="replace")[-_TAIL_CHARS:]
+        # Only the end is kept. The margin before it is wider than any secret, so none is cut in two before it is masked.
+        margin = max(HOLD_CHARS, self._masker.longest)
+        return self._masker.mask_bytes(data[-4 * (_TAIL_CHARS + margin) :]).decode(errors="replace")[-_TAIL_CHARS:]
 
 
 def _code(result: ChildResult) -> int:
