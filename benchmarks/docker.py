@@ -7,6 +7,7 @@ the container stays up (``stable_s: 0``), which is a wait of one's own choice an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -41,7 +42,8 @@ def run(scratch: Path) -> Iterator[Figure | Skipped]:
 
 def _measured(scratch: Path, backend: DockerBackend, label: str) -> Iterator[Figure]:
     ours, theirs = _ours(scratch / "ours", backend, label), _theirs(scratch / "theirs", backend, label)
-    numbers = count()
+    # Never a number that an earlier run has left in the build cache.
+    numbers = count(time.time_ns())
 
     def changed(project: Path, deploy: Callable[[], object]) -> Callable[[], object]:
         def deploy_change() -> None:

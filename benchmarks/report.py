@@ -54,8 +54,9 @@ def _table(figures: Sequence[Figure]) -> str:
     for figure in figures:
         ours, theirs = figure.medians()
         verdict = "" if figure.passed else " (missed)"
-        cells = [figure.subject, str(figure.limit), f"{figure.shown}{verdict}", f"{figure.ours}: {ours}"]
-        rows.append(f"| {' | '.join([*cells, f'{figure.theirs}: {theirs}' if theirs else figure.theirs])} |")
+        sides = [f"{figure.ours}: {ours}", f"{figure.theirs}: {theirs}" if theirs else figure.theirs]
+        cells = [figure.subject, str(figure.limit), f"{figure.shown}{verdict}", *sides]
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(rows)
 
 

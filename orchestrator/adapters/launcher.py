@@ -21,6 +21,7 @@ sync would make the step wait for the disc to take in its output.
 """
 
 import errno
+import fcntl
 import os
 import select
 import sys
@@ -36,6 +37,7 @@ HEAD_BYTES = 1 << 20
 SEGMENT_BYTES = 4 << 20
 STDERR_BYTES = 64 << 10
 BLOCK_BYTES = 64 << 10
+PIPE_BYTES = 1 << 20
 DRAIN_S = 0.2
 REVOKED = "revoked"
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -61,6 +63,7 @@ def main(arguments: list[str]) -> None:
     wake = _catch_signals()
     out, out_end = os.pipe()
     err, err_end = os.pipe()
+    _widen(out)
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
@@ -268,6 +271,14 @@ def _catch_signals() -> int:
     for number in (*FORWARDED, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     return wake
+
+
+def _widen(pipe: int) -> None:
+    """Room for more than the usual 64 kB: the command and we need not take turns."""
+    try:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:  # the user has too many of them already: it only takes longer
+        return
 
 
 def _set_group(pid: int) -> None:

@@ -108,8 +108,9 @@ class Masker:
             found += _occurrences(value, text)
         for pattern in (*self._words, *self._patterns):
             found += [(match.start(), *match.span()) for match in pattern.finditer(text) if match.group()]
+        present = {hint for hint in _SHAPE_HINTS if hint in text}
         for hints, pattern in SHAPES:
-            if any(hint in text for hint in hints):
+            if not present.isdisjoint(hints):
                 found += _matches(pattern, text)
         return _merged(found)
 
@@ -183,8 +184,9 @@ def strip_controls(text: str) -> str:
     return _SURROGATES.sub("\ufffd", _ESCAPES.sub("", text))
 
 
+_SHAPE_HINTS = tuple(dict.fromkeys(hint for hints, _ in SHAPES for hint in hints))
 # The last one: an argument that begins with a dash may be a flag.
-_HINTS = tuple(dict.fromkeys((*(hint for hints, _ in SHAPES for hint in hints), '"-')))
+_HINTS = (*_SHAPE_HINTS, '"-')
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
