@@ -50,9 +50,20 @@ install_packages() {
 start_engine() {
   engine_answers && return
   [ "$(id -u)" = 0 ] || fail "no Docker engine answers, and only root can start one"
+  forget_killed_engine
   start engine dockerd
   # Not later: the plugins are asked through a client that wants an engine.
   wait_until "engine answers" engine_answers
+}
+
+# An engine refuses to start while the pid file of a killed one names any process: its own remains, or a stranger's.
+forget_killed_engine() {
+  local file=/var/run/docker.pid pid
+  [ -s "$file" ] || return 0
+  pid=$(cat "$file")
+  if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != dockerd ] || grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null; then
+    rm -f "$file"
+  fi
 }
 
 # `docker info` may exit 0 without an engine; the server's version cannot.
