@@ -155,7 +155,10 @@ def cache() -> Path:
 
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
+    """A directory for one benchmark; what running steps leave in the user's state directory goes there too."""
     with TemporaryDirectory(dir=cache(), prefix="scratch-") as path:
+        os.environ.pop("XDG_RUNTIME_DIR", None)
+        os.environ["XDG_STATE_HOME"] = str(Path(path) / "state")
         yield Path(path)
 
 
