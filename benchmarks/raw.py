@@ -81,6 +81,12 @@ class RawStream:
         self._connection.execute(_INSERT, row)
         return time
 
+    def insert(self, type_: str, data: dict[str, Any], metadata: dict[str, Any]) -> None:
+        """One event and nothing else; one durable commit."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._insert(type_, data, metadata)
+        self._connection.execute("COMMIT")
+
     def close(self) -> None:
         self._connection.close()
 

@@ -88,6 +88,13 @@ BEGIN SELECT RAISE(ABORT, 'attachments are never replaced'); END""",
 ]
 
 
+def sqlite_ddl() -> list[str]:
+    """`ddl` for SQLite."""
+    from sqlalchemy.dialects import sqlite
+
+    return ddl(sqlite.dialect())
+
+
 def ddl(dialect: Dialect) -> list[str]:
     """The statements that make an empty store of the newest revision, in order."""
     tables = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]

@@ -1,7 +1,8 @@
-"""The durable backend: SQLAlchemy owns engine, schema and dialect; appends run on the cursor of its pooled connection.
+"""The durable backend on SQLite: SQLAlchemy owns schema, dialect and migrations, and is imported when one of them is needed.
 
-One connection is held open for the store's life, by the thread that opened it. SQLite runs in WAL mode with
-``synchronous=FULL``: an acknowledged append survives a power cut. Start reading at `SqlEventStore.append`.
+A file that is up to date is opened by the driver alone: the import would be half of what a command takes to start. One connection
+is held open for the store's life, by the thread that opened it. SQLite runs in WAL mode with ``synchronous=FULL``: an
+acknowledged append survives a power cut. Start reading at `SqlEventStore.append`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
-
-from sqlalchemy import create_engine
-from sqlalchemy.engine import URL, Engine
 
 from eventstore.appending import Now, chained, check_names, check_versions, transaction, utc_now
 from eventstore.errors import StoreMoved, StoreUnavailable
@@ -24,7 +21,6 @@ from eventstore.projecting import Projector
 from eventstore.projection import Projection
 from eventstore.reading import COLUMNS, SqlReader
 from eventstore.revisions import REVISIONS
-from eventstore.schema import ddl
 from eventstore.sqlite_file import BUSY_TIMEOUT_S, inspect, stored_revision, unavailable
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
@@ -66,13 +62,9 @@ class SqlEventStore(SqlReader):
         inspect(path)
         _create_private(os.path.realpath(path))
         opened = _identity(path)
-        self._engine = _engine(path, busy_timeout_s)
         with ExitStack() as refused, _in_words(path):
-            refused.callback(self._engine.dispose)
-            self._pooled = self._engine.raw_connection()
-            refused.callback(self._pooled.close)
-            connection = self._pooled.driver_connection
-            assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - narrows the pool's type
+            connection = _connect(path, busy_timeout_s)
+            refused.callback(connection.close)
             super().__init__(connection, path)
             self._prepare()
             self._identities = opened, _identity(self._files[1])
@@ -108,10 +100,6 @@ class SqlEventStore(SqlReader):
     def catch_up(self, name: str) -> int:
         with self._transaction() as cursor:
             return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
-
-    def close(self) -> None:
-        self._pooled.close()
-        self._engine.dispose()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Cursor]:
@@ -150,9 +138,9 @@ class SqlEventStore(SqlReader):
         """Create or upgrade the schema, then the read models."""
         revision = stored_revision(self._connection, self._path) or self._create()
         if revision != REVISIONS[-1]:
-            from eventstore.upgrade import upgrade
+            from eventstore.upgrade import upgrade_file
 
-            upgrade(self._engine)
+            upgrade_file(os.path.realpath(self._path))
         self._use_log()
         if self._projector.is_behind(self._connection.cursor(), self.head().position):
             with self._transaction() as cursor:
@@ -163,7 +151,11 @@ class SqlEventStore(SqlReader):
             # Asked again inside: another process may have created it meanwhile.
             if found := stored_revision(self._connection, self._path):
                 return found
-            for statement in ddl(self._engine.dialect):
+            from uuid import uuid4
+
+            from eventstore.schema import sqlite_ddl
+
+            for statement in sqlite_ddl():
                 cursor.execute(statement)
             cursor.execute("INSERT INTO store (store_id, created_at) VALUES (?, ?)", (uuid4().hex, self._now()))
             cursor.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (REVISIONS[-1],))
@@ -205,10 +197,9 @@ def _create_private(path: str) -> None:
         raise StoreUnavailable(f"{path} cannot be created: {error.strerror}") from error
 
 
-def _engine(path: str, busy_timeout_s: float) -> Engine:
+def _connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:
     # Of one thread: two that share the connection would share a transaction, and one's ROLLBACK would halve the other's append.
-    arguments = {"timeout": busy_timeout_s, "isolation_level": None, "check_same_thread": True}
-    return create_engine(URL.create("sqlite", database=os.path.realpath(path)), connect_args=arguments)
+    return sqlite3.connect(os.path.realpath(path), timeout=busy_timeout_s, isolation_level=None, check_same_thread=True)
 
 
 def _identity(path: str) -> tuple[int, int]:

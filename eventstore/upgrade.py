@@ -7,14 +7,26 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.engine import Engine
+from sqlalchemy import create_engine
+from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
+
+from eventstore.sqlite_file import BUSY_TIMEOUT_S
 
 
 def migrations() -> Path:
     """Where the migrations lie: in the installed package, or at the top of a checkout."""
     packed = Path(__file__).parent / "_migrations"
     return packed if packed.is_dir() else Path(__file__).parent.parent / "alembic"
+
+
+def upgrade_file(path: str) -> None:
+    """`upgrade` of the SQLite file *path*, on a connection of its own."""
+    engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from eventstore.errors import StoreOutdated, StoreUnavailable
+from orchestrator import __version__
 from orchestrator.adapters import data_directory
 from orchestrator.projections.registry import READ_MODELS
 
@@ -212,14 +213,13 @@ def open_workspace(
     from orchestrator.adapters.signals import Signals, StopFlag
 
     config = load_config(directory)
-    opened = open_store(directory, store)
-    flag = StopFlag()
-    try:
-        with Signals(flag):
-            yield _wire(directory, store, config, opened, flag, actor=actor, narrator=narrator, environ=environ)
-    finally:
-        opened.close()
-        flag.close()
+    with ExitStack() as closing:
+        opened = open_store(directory, store)
+        closing.callback(opened.close)
+        flag = StopFlag()
+        closing.callback(flag.close)
+        closing.enter_context(Signals(flag))
+        yield _wire(directory, store, config, opened, flag, closing, actor=actor, narrator=narrator, environ=environ)
 
 
 def _wire(
@@ -228,6 +228,7 @@ def _wire(
     config: ProjectConfig,
     opened: EventStore,
     flag: StopFlag,
+    closing: ExitStack,
     *,
     actor: str | None,
     narrator: Narrator,
@@ -245,7 +246,6 @@ def _wire(
     from orchestrator.adapters.project_files import ProjectTree
     from orchestrator.adapters.query import SubprocessQuery
     from orchestrator.adapters.secrets import SecretStore
-    from orchestrator.adapters.tool_version import tool_version
     from orchestrator.domain.masking import Masker
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets import registry
@@ -260,6 +260,8 @@ def _wire(
     query = SubprocessQuery(project, flag)
     health = HealthChecks(query=query, clock=clock, secrets=secrets, masker=masker)
     attempts = Path(data_directory.attempts_directory(path, directory, environ))
+    children = RecordedChildren(attempts, masker, flag, narrator.line)
+    closing.callback(children.close)
 
     def make_target(settings: ResolvedTarget, slot: Slot) -> Target:
         tools = Tools(
@@ -280,9 +282,9 @@ def _wire(
         actor=identity.actor(actor, environ, project),
         here=identity.here(),
         ci=identity.ci(environ),
-        tool_version=tool_version(),
+        tool_version=__version__,
         locks=FileLocks(os.path.join(os.path.dirname(path), data_directory.LOCKS)),  # noqa: PTH118, PTH120
-        children=RecordedChildren(attempts, masker, flag, narrator.line),
+        children=children,
         files=ProjectTree(project, data_dir),
         history_file=DeployJsonFile(data_directory.deploy_json(data_dir)),
         clock=clock,

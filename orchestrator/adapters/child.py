@@ -10,21 +10,20 @@ import errno
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.adapters.attempt import ChildResult, CommandDirectory
+from orchestrator.adapters.launchers import Launchers, Request
 from orchestrator.adapters.programs import tool_missing
 from orchestrator.adapters.settle import Verdict, fate_of
-from orchestrator.adapters.signals import STOPPING, StopFlag
+from orchestrator.adapters.signals import StopFlag
 from orchestrator.adapters.spool import Follower
 from orchestrator.domain.errors import Interrupted
 from orchestrator.targets.base import StepError
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 GRACE_S = 10.0
 FOLLOW_S = 0.1
 _SLACK_S = 10.0
@@ -40,6 +39,7 @@ def run(
     env: Mapping[str, str],
     timeout_s: float,
     stop: StopFlag,
+    launchers: Launchers,
     follow: Callable[[bytes], None] | None = None,
     grace_s: float = GRACE_S,
 ) -> ChildResult:
@@ -50,6 +50,7 @@ def run(
 
     Args:
         name: Of the command within its step; each name once.
+        launchers: Shared by the commands of one run, so that one can stand by for the next.
         env: Its whole environment. It stands in no file; PYTHONUNBUFFERED is added so that output comes when it is made.
         timeout_s: Then its process group gets TERM, and KILL after *grace_s*. The launcher sees to it, also after our death.
         follow: Told what is new of the output, unmasked, the newest 64 kB at most, ten times a second at most.
@@ -65,13 +66,18 @@ def run(
     stop.check()
     command = _prepare(attempt_dir, name)
     watch = _Watch(command, stop, follow, time.monotonic() + timeout_s + grace_s + _SLACK_S, grace_s)
+    request = Request(command.path, argv, cwd.absolute(), {"PYTHONUNBUFFERED": "1", **env}, timeout_s, grace_s)
     try:
-        pid = _spawn(command.path, argv, cwd.absolute(), env, timeout_s, grace_s)
+        launcher = launchers.start(request)
     except (OSError, ValueError) as problem:
         raise StepError(f"{name}: cannot start {_shown(argv)}: {problem}", effect=False) from problem
-    interrupted = watch.wait(pid)
-    if command.exit() is None and stop.count < 2:
-        return _without_record(command, argv, watch, interrupted)
+    try:
+        launchers.stand_by()  # for the next command: it starts while this one works
+        interrupted = watch.wait(launcher.pid)
+        if command.exit() is None and stop.count < 2:
+            return _without_record(command, argv, watch, interrupted, launcher.last_words())
+    finally:
+        launcher.close()
     _refuse_unstarted(command, argv, cwd, env)
     return command.result(interrupted=interrupted)
 
@@ -83,27 +89,6 @@ def _prepare(attempt_dir: Path, name: str) -> CommandDirectory:
     path = attempt_dir.absolute() / name
     path.mkdir(mode=0o700)
     return CommandDirectory(path)
-
-
-def _spawn(directory: Path, argv: Sequence[str], cwd: Path, env: Mapping[str, str], timeout_s: float, grace_s: float) -> int:
-    """Start the launcher. Never a fork of our own: a fork would hold our locks. What else is open without close-on-exec the
-    launcher closes itself. Signals are blocked until it can pass them on."""
-    # Python sets LC_CTYPE in its own environment when that has no locale; the command must not see it.
-    unset = "" if "LC_CTYPE" in env else "LC_CTYPE"
-    options = (str(directory), str(cwd), str(timeout_s), str(grace_s), unset, "--")
-    return os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-I", "-S", str(LAUNCHER), *options, *argv],
-        {"PYTHONUNBUFFERED": "1", **env},
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 2, str(directory / "launcher-error"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-        ],
-        setsid=True,
-        setsigmask=STOPPING,
-        setsigdef=(*STOPPING, signal.SIGPIPE, signal.SIGCHLD),
-    )
 
 
 @dataclass(slots=True)
@@ -149,14 +134,16 @@ class _Watch:
         return passed_on
 
 
-def _without_record(command: CommandDirectory, argv: Sequence[str], watch: _Watch, interrupted: bool) -> ChildResult:
+def _without_record(
+    command: CommandDirectory, argv: Sequence[str], watch: _Watch, interrupted: bool, last_words: str
+) -> ChildResult:
     """The launcher was killed, or hangs: find out as `resume` would."""
     try:
         fate = fate_of(command, watch.deadline, watch.stop)
     except Interrupted:
         return command.result(interrupted=True)
     if fate.verdict is Verdict.NEVER_STARTED or fate.result is None:
-        detail = command.launcher_error().rpartition("\n")[2] or fate.reason
+        detail = (command.launcher_error() or last_words.strip()).rpartition("\n")[2] or fate.reason
         raise StepError(f"{command.name}: cannot start {_shown(argv)}: {detail}", effect=False)
     return command.result(interrupted=interrupted)
 

@@ -15,6 +15,7 @@ from eventstore import Attachment
 from orchestrator.adapters import child, settle
 from orchestrator.adapters.attempt import ChildResult, CommandDirectory
 from orchestrator.adapters.data_directory import DirectoryUnusable
+from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.settle import Verdict
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.adapters.spool import spool_chunks
@@ -36,6 +37,14 @@ class RecordedChildren:
 
     def __init__(self, directory: Path, masker: Masker, stop: StopFlag, say: Callable[[str], None]) -> None:
         self._directory, self._masker, self._stop, self._say = directory, masker, stop, say
+        self._launchers = Launchers()
+
+    def stand_by(self) -> None:
+        self._launchers.stand_by()
+
+    def close(self) -> None:
+        """Nothing more will be run."""
+        self._launchers.close()
 
     def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int, *, make: bool) -> Path:
         path = self._directory / deployment_id / f"{phase}-{step}-{attempt}"
@@ -70,6 +79,7 @@ class RecordedChildren:
             env={**os.environ, **env},
             timeout_s=timeout_s,
             stop=self._stop,
+            launchers=self._launchers,
             follow=(lambda block: follow(stream.feed(block))) if follow else None,
         )
         if follow:

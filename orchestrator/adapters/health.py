@@ -5,11 +5,15 @@ This file knows when to try again and what to say in the end; how one try is mad
 
 from __future__ import annotations
 
-from orchestrator.adapters.health_tries import Answer, Try, command_try, http_try, tcp_try
+from typing import TYPE_CHECKING
+
 from orchestrator.domain.errors import UsageProblem
 from orchestrator.domain.masking import Masker, strip_controls
 from orchestrator.domain.settings import HealthCheck
 from orchestrator.targets.base import Check, CheckStatus, Clock, Query, Secrets
+
+if TYPE_CHECKING:
+    from orchestrator.adapters.health_tries import Answer, Try
 
 _LEAST_S = 0.1
 _SHOWN_CHARS = 200
@@ -42,6 +46,8 @@ class HealthChecks:
         return Check("health check", CheckStatus.PASS if last.healthy else CheckStatus.FAIL, message, int(seconds * 1000))
 
     def _made(self, check: HealthCheck) -> Try:
+        from orchestrator.adapters.health_tries import command_try, http_try, tcp_try  # only who has a check pays for it
+
         if check.url is not None:
             headers = {name: self._secrets.reveal(value) for name, value in check.headers.items()}
             return http_try(check.url, headers, check.expect_status, check.expect_body)

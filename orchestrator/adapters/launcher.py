@@ -1,11 +1,11 @@
 """Runs one command so that its output and its end are on record even when whoever asked for it has died.
 
-Started as a program of its own, in a session of its own, by `child.run`; never imported for its functions, only for the names
-of the files it writes. It imports nothing of ours and as little as possible of the standard library: each step pays for its
-start. Start reading at `main`. What the files mean to a reader stands in `spool.py`, what they mean to `resume` in `settle.py`.
+Started as a program of its own, in a session of its own, by `child.run`; elsewhere only the names of the files it writes are
+used. It imports nothing of ours and as little as possible of the standard library: each step pays for its start. Start reading
+at `main`. What the files mean to a reader stands in `spool.py`, what they mean to `resume` in `settle.py`.
 
-Arguments: DIRECTORY CWD TIMEOUT_S GRACE_S UNSET -- PROGRAM [ARGUMENT...]. The command's environment is the launcher's own, less
-the variables named in UNSET (separated by commas): an environment holds secrets, so it stands in no file and no argument.
+What to run comes on standard input, whole or not at all (`receive`; `launchers.py` writes it), so that a launcher can be started
+before anybody knows what for. The command's environment comes with it: it holds secrets, so it stands in no file and no argument.
 
 Files in DIRECTORY, all private to the user:
     claim       identity of the launcher, created exclusively before anything else; or "revoked" by a `resume` that came first
@@ -24,7 +24,6 @@ import errno
 import fcntl
 import os
 import select
-import sys
 import time
 
 TYPE_CHECKING = False
@@ -46,18 +45,39 @@ _DAY_S = 86400.0
 _EXIT_RESERVE = 512
 
 
-def main(arguments: list[str]) -> None:
+def run() -> None:
+    """Wait for the request, do it, end: nothing is left to tidy up, and tidying up costs."""
+    fields = receive(0)
+    if fields is not None:
+        main(fields)
+    os._exit(0)
+
+
+def receive(fd: int) -> list[bytes] | None:
+    """The request's fields: DIRECTORY CWD TIMEOUT_S GRACE_S COUNT, COUNT words of the command, its variables as NAME=VALUE.
+
+    None when nobody asked for anything, or died while writing.
+    """
+    blocks = []
+    while block := os.read(fd, BLOCK_BYTES):
+        blocks.append(block)
+    size, _, body = b"".join(blocks).partition(b"\n")
+    return body.split(b"\0") if size and int(size) == len(body) else None
+
+
+def main(fields: list[bytes]) -> None:
     """Claim, start, pump, record. Returns without any effect when the claim is taken."""
-    directory, cwd, timeout_s, grace_s, unset = arguments[:5]
-    command = arguments[6:]
+    directory, cwd, timeout_s, grace_s, count = fields[:5]
+    command, variables = fields[5 : 5 + int(count)], fields[5 + int(count) :]
+    env = dict(variable.split(b"=", 1) for variable in variables)
     umask = os.umask(0o077)
     _close_inherited()
     os.chdir(directory)
+    _redirect(0, os.devnull, os.O_RDONLY)
+    _redirect(2, "launcher-error", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     place = f"{_read('/proc/sys/kernel/random/boot_id').strip()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
     if not _publish("claim", f"{_identity()} {place}"):
         return
-    for name in filter(None, unset.split(",")):
-        os.environ.pop(name, None)
     # Taken now: on a full disc the record of the end must still find its place.
     _write("exit.tmp", b" " * _EXIT_RESERVE)
     wake = _catch_signals()
@@ -67,7 +87,7 @@ def main(arguments: list[str]) -> None:
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _become(command, cwd, umask, place, out_end, err_end)
+        _become(command, env, cwd, umask, place, out_end, err_end)
     os.close(out_end)
     os.close(err_end)
     _set_group(pid)
@@ -222,40 +242,40 @@ class _Pump:
         return max(0.0, min(min(moments) - time.monotonic(), _DAY_S)) * 1000 + 1
 
 
-def _become(command: list[str], cwd: str, umask: int, place: str, out: int, err: int) -> None:
+def _become(command: list[bytes], env: dict[bytes, bytes], cwd: bytes, umask: int, place: str, out: int, err: int) -> None:
     """In the forked child: leave the record, become the command. Never returns."""
     home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    what, on = "start", command[0]
+    what, on = b"start", command[0]
     try:
         os.setpgid(0, 0)
         if not _publish("child", f"{_identity()} {place}"):
             os._exit(125)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        what, on = "chdir", cwd
+        what, on = b"chdir", cwd
         os.chdir(cwd)
-        what, on = "exec", command[0]
+        what, on = b"exec", command[0]
         os.umask(umask)
         for number in (*FORWARDED, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        _exec(command)
+        _exec(command, env)
     except OSError as problem:
         os.umask(0o077)
-        _write("exec-error", f"{problem.errno} {what} {on}".encode(errors="surrogateescape"), home)
+        _write("exec-error", b"%d %b %b" % (problem.errno or errno.EIO, what, on), home)
     finally:
         os._exit(127)
 
 
-def _exec(command: list[str]) -> None:
-    """Like execvp, without its shell: a file that is no program is an error."""
+def _exec(command: list[bytes], env: dict[bytes, bytes]) -> None:
+    """Like execvpe, without its shell: a file that is no program is an error."""
     program = command[0]
-    if "/" in program:
-        os.execv(program, command)  # noqa: S606 - that is what we are for
+    if b"/" in program:
+        os.execve(program, command, env)  # noqa: S606 - that is what we are for
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    for directory in os.environ.get("PATH", os.defpath).split(":"):
+    for directory in env.get(b"PATH", os.defpath.encode()).split(b":"):
         try:
-            os.execv(f"{directory or '.'}/{program}", command)  # noqa: S606
+            os.execve((directory or b".") + b"/" + program, command, env)  # noqa: S606
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError as problem:  # as the C library does: look on, but remember it
@@ -263,8 +283,14 @@ def _exec(command: list[str]) -> None:
     raise error
 
 
+def _redirect(fd: int, path: str, flags: int) -> None:
+    opened = os.open(path, flags, 0o600)
+    os.dup2(opened, fd)
+    os.close(opened)
+
+
 def _catch_signals() -> int:
-    """Turn signals into bytes in a pipe. They are blocked since before our start (`child.run`): none is lost, none kills."""
+    """Turn signals into bytes in a pipe. They are blocked since before our start (`launchers.py`): none is lost, none kills."""
     wake, wake_end = os.pipe()
     os.set_blocking(wake_end, False)
     signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
@@ -353,8 +379,3 @@ def _read(name: str) -> str:
         return os.read(fd, 4096).decode(errors="surrogateescape")
     finally:
         os.close(fd)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
-    os._exit(0)  # nothing to tidy up, and tidying up costs

@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 import click
 
 from eventstore.errors import EventStoreError
-from orchestrator.cli import errors, going_back, prompts
+from orchestrator.cli import errors, prompts
 from orchestrator.cli.ui import Ui, shown_path
 from orchestrator.domain.errors import DecisionOpen, Interrupted, NotConfirmed, PopDeployError, UsageProblem
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
 from orchestrator.domain.questions import AFTER_FAILURE, POST_DEPLOY, Question
-from orchestrator.projections.command_results import verify_result
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.outcome import ErrorResult
 from orchestrator.rendering import command_reports, report
@@ -173,6 +172,8 @@ def afterwards(workspace: Workspace, journal: Journal, done: Ended, consent: Con
 def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
     answer = _ask_afterwards(workspace, journal, POST_DEPLOY, ui)
     if answer == "verify":
+        from orchestrator.projections.command_results import verify_result
+
         settings, target = open_target(workspace, journal.deployment)
         ui.watch(lambda: command_reports.verify_opening(verify_result(journal.deployment, checks=())) + "\nChecks:\n")
         healthy = verify_again(workspace, journal, settings, target)
@@ -213,6 +214,8 @@ def _ask_afterwards(workspace: Workspace, journal: Journal, question: Question, 
 
 def _go_back(workspace: Workspace, journal: Journal, done: Ended, ui: Ui) -> Ended:
     """The way back is a deed of its own; a success that is left on purpose stays one unless the way back fails."""
+    from orchestrator.cli import going_back
+
     code = going_back.go_back(workspace, journal, going_back.Way(reason="answered rollback"), ui)
     state = journal.deployment.state
     if state is State.ROLLED_BACK:

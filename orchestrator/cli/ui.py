@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli import errors, prompts
 from orchestrator.domain.deployment import Deployment
-from orchestrator.projections.command_results import RollbackResult, VerifyResult, prepare_result
 from orchestrator.projections.decision_required import DecisionRequired, decision_required
 from orchestrator.rendering import command_reports, report
 from orchestrator.rendering.json_output import all_document, decision_document, dumps
@@ -23,6 +22,7 @@ from orchestrator.rendering.text import write
 if TYPE_CHECKING:
     from orchestrator.cli.driving import Ended
     from orchestrator.domain.plan import Release, Slot
+    from orchestrator.projections.command_results import RollbackResult, VerifyResult
     from orchestrator.projections.releases import VerifiedRelease
     from orchestrator.services.repository import Journal
     from orchestrator.services.workspace import Workspace
@@ -93,6 +93,8 @@ class Ui:
 
     def prepared(self, ends: Sequence[tuple[Ended, Journal]]) -> int:
         """Plans on record; where one could not be made, why."""
+        from orchestrator.projections.command_results import prepare_result
+
         results = []
         for end, journal in ends:
             if journal.deployment.prepared is None:
@@ -134,6 +136,8 @@ class Ui:
         """The plan, once, before somebody is asked to confirm it."""
         digest = deployment.prepared.plan_digest if deployment.prepared else ""
         if digest not in self.plans_shown:
+            from orchestrator.projections.command_results import prepare_result
+
             self.plans_shown.add(digest)
             _write(command_reports.prepared(replace(prepare_result(deployment), next=())))
 

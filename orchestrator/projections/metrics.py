@@ -11,34 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eventstore.projection import Table
 from orchestrator.projections.buckets import percentile
+from orchestrator.projections.metrics_tables import COUNTERS, COUNTS, DEPLOYMENT, DURATIONS, FAILURES, OUTCOMES, ROLLBACK
 
 if TYPE_CHECKING:
+    from eventstore.projection import Table
     from eventstore.store import EventReader
-
-NAME, VERSION = "metrics", 1
-OUTCOMES = ("success", "failed", "rolled_back", "rollback_failed", "aborted")
-"""What became of an attempt, each attempt counted in one: what was verified and rolled back later is `rolled_back`."""
-COUNTERS = ("attempts", *OUTCOMES, "simulated")
-DEPLOYMENT, ROLLBACK = "deployment", "rollback"
-"""Subjects of durations beside the steps, which are ``PHASE/STEP``."""
-FAILURES = -2
-"""The "bucket" in which a step's failures are counted."""
-
-_SLOT = dict.fromkeys(("project", "environment", "target"), "text")
-
-COUNTS = Table("metrics_counts", _SLOT | dict.fromkeys(COUNTERS, "integer"), key=tuple(_SLOT))
-DURATIONS = Table(
-    "metrics_durations",
-    _SLOT | {"subject": "text", "bucket": "integer", "count": "integer"},
-    key=(*_SLOT, "subject", "bucket"),
-)
-ATTEMPTS = Table(
-    "metrics_attempts",
-    {"id": "text", **_SLOT, "outcome": "text", "started_at": "text", "verified": "integer", "rollback_started_at": "text"},
-    key=("id",),
-)
 
 Subject = tuple[str, str, str, str]
 

@@ -8,7 +8,7 @@ from typing import Any
 from eventstore.events import RecordedEvent
 from eventstore.projection import Row, Rows
 from orchestrator.domain.ids import id_of
-from orchestrator.projections import metrics as m
+from orchestrator.projections import metrics_tables as m
 from orchestrator.projections.buckets import bucket_of
 from orchestrator.projections.deployments_table import DEPLOYMENTS
 from orchestrator.projections.fields import empty, fields, milliseconds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.projections.command_results import PrepareResult, RollbackResult, VerifyResult
+from typing import TYPE_CHECKING
+
 from orchestrator.projections.decision_required import DecisionRequired
 from orchestrator.rendering.report import (
     check_lines,
@@ -17,6 +18,9 @@ from orchestrator.rendering.report import (
     section,
 )
 from orchestrator.rendering.text import duration, one_line
+
+if TYPE_CHECKING:
+    from orchestrator.projections.command_results import PrepareResult, RollbackResult, VerifyResult
 
 
 def prepared(result: PrepareResult) -> str:

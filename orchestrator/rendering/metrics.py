@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.projections.buckets import ERROR
-from orchestrator.projections.metrics import OUTCOMES, Durations, Metrics, SlotMetrics
+from orchestrator.projections.metrics import Durations, Metrics, SlotMetrics
+from orchestrator.projections.metrics_tables import OUTCOMES
 from orchestrator.rendering.text import duration
 
 NONE_YET = "No deployments yet. Next: pop-deploy\n"

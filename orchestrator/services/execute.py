@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from orchestrator.config import rules
+from orchestrator.config import ResolvedTarget, rules
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import DecisionOpen, Interrupted, OutcomeUnknown, PlanStale, PopDeployError, Refused
@@ -30,7 +30,7 @@ from orchestrator.services.slot import hold, require_free
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import asked, failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
-from orchestrator.targets.base import Check, CheckStatus
+from orchestrator.targets.base import Check, CheckStatus, Target
 
 HEALTH_CHECK = "health_check"
 
@@ -189,18 +189,20 @@ def _run(workspace: Workspace, journal: Journal, planned: Planned | None) -> Non
     """Steps, verification, and what follows a failure, with the slot held."""
     deployment = journal.deployment
     with interruption_noted(journal):
-        if deployment.state is State.EXECUTING:
-            _run_steps(workspace, journal, planned)
-        if deployment.state is State.DEPLOYED:
-            _verify(workspace, journal, planned)
+        if deployment.state in (State.EXECUTING, State.DEPLOYED):
+            # One target for both: what its last step has just seen need not be asked again.
+            settings, target = (planned.settings, planned.target) if planned else open_target(workspace, deployment)
+            if deployment.state is State.EXECUTING:
+                _run_steps(workspace, journal, target)
+            if deployment.state is State.DEPLOYED:
+                _verify(workspace, journal, settings, target)
         if deployment.state is State.ROLLING_BACK:
             go_back(workspace, journal)
 
 
-def _run_steps(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
+def _run_steps(workspace: Workspace, journal: Journal, target: Target) -> None:
     deployment = journal.deployment
     assert deployment.forward is not None and deployment.plan is not None  # noqa: S101 - EXECUTING implies both
-    target = planned.target if planned else open_target(workspace, deployment)[1]
     road = Road(workspace, journal, target, deployment.forward, len(deployment.forward.records) + 1)
     workspace.narrator.phase("Steps")
     failed = run_steps(road)
@@ -211,10 +213,9 @@ def _run_steps(workspace: Workspace, journal: Journal, planned: Planned | None) 
     journal.record(e.DeploymentDeployed(release=release.to_json()))
 
 
-def _verify(workspace: Workspace, journal: Journal, planned: Planned | None) -> None:
+def _verify(workspace: Workspace, journal: Journal, settings: ResolvedTarget, target: Target) -> None:
     deployment = journal.deployment
     assert deployment.plan is not None and deployment.release is not None  # noqa: S101 - DEPLOYED implies both
-    settings, target = (planned.settings, planned.target) if planned else open_target(workspace, deployment)
     total = len(deployment.plan.steps) + 1
     workspace.narrator.step_started(total, total, "Health check")
     started, number = workspace.clock.monotonic(), deployment.next_round()

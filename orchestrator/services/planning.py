@@ -47,6 +47,8 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
             f"{settings.name} is of kind {settings.kind}, which has no canary: only swarm and kubernetes have one. "
             "Next: --mode deploy"
         )
+    if not deployment.dry_run:
+        workspace.children.stand_by()
     observed = target.observe()
     reference = _reference(workspace, deployment, settings.kind)
     plan = target.plan(_request(workspace, deployment, facts, settings, target, observed, reference))

@@ -95,6 +95,10 @@ class Settled:
 class Children(Protocol):
     """Children that survive us, and what they leave behind (9-protocols)."""
 
+    def stand_by(self) -> None:
+        """Steps will soon be run: what can be got ready beforehand may be. Nothing is begun."""
+        ...
+
     def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int, *, make: bool) -> Path:
         """A private directory of the attempt's own. *make* it now, before the intent is recorded: then an empty one proves that
         nothing was started. Otherwise it is made when something is put in it."""

@@ -128,10 +128,10 @@ def start_new(
     return ("docker", *verb, *options, "--", image, *command)
 
 
-def list_containers(labels: Mapping[str, str]) -> Argv:
-    """IDs of all containers, running or not, that have every one of *labels*."""
+def list_containers(labels: Mapping[str, str], *, running: bool = False) -> Argv:
+    """IDs of all containers that have every one of *labels*; or of those of them that are *running*."""
     filters = [f"--filter=label={key}={value}" for key, value in labels.items()]
-    return ("docker", "container", "ls", "--all", "--quiet", "--no-trunc", *filters)
+    return ("docker", "container", "ls", *(() if running else ("--all",)), "--quiet", "--no-trunc", *filters)
 
 
 def inspect_containers(names: Iterable[str]) -> Argv:

@@ -153,6 +153,12 @@ class Engine:
         mine = [one for one in found.values() if one.name == named or labels.items() <= one.labels.items()]
         return sorted(mine, key=lambda container: container.name)
 
+    def running(self, labels: Mapping[str, str], *, besides: Iterable[Container]) -> list[Container]:
+        """The running containers that have every one of *labels* and are none of *besides*."""
+        known = {container.id for container in besides}
+        found = self.inspect(one for one in self.answer(cli.list_containers(labels, running=True)).split() if one not in known)
+        return [container for container in found if container.running]
+
     def inspect(self, names: Iterable[str]) -> list[Container]:
         """Those of *names* (or IDs) that exist."""
         wanted = tuple(names)

@@ -28,6 +28,7 @@ class Rollout:
         self._slot: Slot = tools.slot
         self._clock: Clock = tools.clock
         self._engine = engine
+        self._look: tuple[float, list[Container]] | None = None
 
     def wait(self, step: Step, run: StepRun) -> StepOutcome:
         """Until every container is healthy, or steady where nothing says what healthy is.
@@ -45,6 +46,7 @@ class Rollout:
                 raise StepError(self._with_logs(f"Not rolled out before the step's deadline (timeout_s): {waiting}.", found))
             self._clock.sleep(POLL_S)
             found = self._containers(wanted)
+        self._look = self._clock.monotonic(), found
         return StepOutcome(", ".join(f"{container.name} {container.health or container.status}" for container in found))
 
     def verify(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Iterator[Check]:
@@ -133,9 +135,19 @@ class Rollout:
         return [one for one in found if wanted.made(one) and one.status != "removing"]
 
     def _place(self, wanted: Wanted) -> list[Container]:
-        """Whatever stands where the release should: the service's containers, or the slot's."""
+        """Whatever stands where the release should: the service's containers; or the one that was made, and what else runs."""
         compose = wanted.detail.get("compose")
-        return service_containers(self._engine, compose) if compose else self._engine.containers(slot_labels(self._slot))
+        if compose:
+            return service_containers(self._engine, compose)
+        made = self._fresh_look(wanted) or self._containers(wanted)
+        return [*made, *self._engine.running(slot_labels(self._slot), besides=made)]
+
+    def _fresh_look(self, wanted: Wanted) -> list[Container]:
+        """What waiting has just seen, if that was no longer ago than it lets pass between two looks."""
+        looked_at, seen = self._look or (float("-inf"), [])
+        self._look = None
+        fresh = self._clock.monotonic() - looked_at < POLL_S
+        return [one for one in seen if wanted.made(one)] if fresh else []
 
     def _with_logs(self, message: str, found: Iterable[Container]) -> str:
         return "\n".join([message, *(line for one in found for line in self._engine.logs(one.id, LOG_LINES))])

@@ -7,13 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from examples import demo
+from orchestrator import __version__
 from orchestrator.cli import errors
 from tests.docs.pages import ROOT, Block, blocks, read
 
@@ -81,9 +81,7 @@ def test_the_quick_start_works_in_a_project_that_knows_nothing_of_us(tmp_path: P
 
 
 def test_the_wheel_is_called_what_it_is_called() -> None:
-    version = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]["version"]
-
-    assert re.findall(r"pop_deploy-[^-]+-py3-none-any\.whl", README) == [f"pop_deploy-{version}-py3-none-any.whl"]
+    assert re.findall(r"pop_deploy-[^-]+-py3-none-any\.whl", README) == [f"pop_deploy-{__version__}-py3-none-any.whl"]
 
 
 def test_the_table_of_exit_codes_is_complete() -> None:

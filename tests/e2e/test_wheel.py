@@ -6,6 +6,7 @@ The locked requirements are installed with their hashes into a fresh environment
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+VERSION = re.findall(r'^__version__ = "(.+)"$', (ROOT / "orchestrator/__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[0]
 
 UPGRADE = '''
 import shutil, sqlite3, sys
@@ -94,16 +96,16 @@ def test_holds_what_has_to_be_in_it_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
     tops = {name.partition("/")[0] for name in names}
-    assert tops == {"eventstore", "orchestrator", f"pop_deploy-{PROJECT['version']}.dist-info"}
+    assert tops == {"eventstore", "orchestrator", f"pop_deploy-{VERSION}.dist-info"}
     assert {"eventstore/py.typed", "orchestrator/py.typed"} <= set(names)
     migrations = {f"eventstore/_migrations/versions/{path.name}" for path in (ROOT / "alembic" / "versions").glob("*.py")}
     assert migrations | {"eventstore/_migrations/env.py"} <= set(names)
-    assert f"pop_deploy-{PROJECT['version']}.dist-info/licenses/LICENSE" in names
+    assert f"pop_deploy-{VERSION}.dist-info/licenses/LICENSE" in names
     assert [name for name in names if "__pycache__" in name or name.endswith(".pyc")] == []
 
 
 def test_says_its_version_from_anywhere(installed: Path, tmp_path: Path) -> None:
-    assert done(installed / "pop-deploy", "--version", cwd=tmp_path) == f"pop-deploy, version {PROJECT['version']}\n"
+    assert done(installed / "pop-deploy", "--version", cwd=tmp_path) == f"pop-deploy, version {VERSION}\n"
 
 
 def test_runs_without_the_source_tree(installed: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine
 
 from eventstore import NO_STREAM, Attachment, EventStore, EventStoreError, StoreUnavailable, sql
 from eventstore.chain import verify
@@ -223,12 +222,10 @@ def test_names_a_directory_that_may_not_be_written(foreign: Path) -> None:
 def test_refuses_a_disk_without_shared_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's VFS `unix-none` has none, like some network disks; the pragma then says so only in its answer."""
 
-    def engine(path: str, _: float) -> Engine:
-        return create_engine(
-            "sqlite://", creator=lambda: sqlite3.connect(f"file:{path}?vfs=unix-none", uri=True, isolation_level=None)
-        )
+    def connect(path: str, _: float) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{path}?vfs=unix-none", uri=True, isolation_level=None)
 
-    monkeypatch.setattr(sql, "_engine", engine)
+    monkeypatch.setattr(sql, "_connect", connect)
 
     with pytest.raises(StoreUnavailable, match=r"cannot hold a write-ahead log .* Use a local one"):
         SqlEventStore(f"sqlite:///{path}")

@@ -187,7 +187,7 @@ def test_a_creation_that_failed_half_way_leaves_an_empty_file(tmp_path: Path, mo
     path = tmp_path / "events.db"
     statements = ["CREATE TABLE events (position integer)", "CREATE TABLE broken ("]
     with monkeypatch.context() as broken:
-        broken.setattr("eventstore.sql.ddl", lambda dialect: statements)
+        broken.setattr("eventstore.schema.sqlite_ddl", lambda: statements)
         with pytest.raises(StoreUnavailable, match="incomplete input"):
             SqlEventStore(f"sqlite:///{path}")
 
@@ -402,7 +402,7 @@ print(*{{name.split(".")[0] for name in sys.modules}})
 @pytest.mark.parametrize(
     ("action", "unneeded"),
     [
-        ("from eventstore.sql import SqlEventStore; SqlEventStore('sqlite:///{path}').close()", "alembic"),
+        ("from eventstore.sql import SqlEventStore; SqlEventStore('sqlite:///{path}').close()", "alembic sqlalchemy"),
         ("from eventstore.sql import SqlEventStore; SqlEventStore('sqlite:///{path}-new').close()", "alembic"),
         (
             "from eventstore.reading import open_read_only; open_read_only('{path}').close()",

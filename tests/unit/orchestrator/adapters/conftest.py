@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.adapters.attempt import ChildResult
 from orchestrator.adapters.child import run
+from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.signals import StopFlag
 
 
@@ -46,11 +47,18 @@ def attempt_dir(tmp_path: Path) -> Path:
     return tmp_path / "attempt"
 
 
+@pytest.fixture
+def launchers() -> Iterator[Launchers]:
+    one = Launchers()
+    yield one
+    one.close()
+
+
 RunChild = Callable[..., ChildResult]
 
 
 @pytest.fixture
-def run_child(attempt_dir: Path, tmp_path: Path, stop: StopFlag) -> RunChild:
+def run_child(attempt_dir: Path, tmp_path: Path, stop: StopFlag, launchers: Launchers) -> RunChild:
     def call(
         argv: Sequence[str],
         *,
@@ -63,7 +71,16 @@ def run_child(attempt_dir: Path, tmp_path: Path, stop: StopFlag) -> RunChild:
     ) -> ChildResult:
         environment = {"PATH": os.environ["PATH"]} if env is None else env
         return run(
-            attempt_dir, name, argv, cwd=cwd, env=environment, timeout_s=timeout_s, grace_s=grace_s, stop=stop, follow=follow
+            attempt_dir,
+            name,
+            argv,
+            cwd=cwd,
+            env=environment,
+            timeout_s=timeout_s,
+            grace_s=grace_s,
+            stop=stop,
+            launchers=launchers,
+            follow=follow,
         )
 
     return call

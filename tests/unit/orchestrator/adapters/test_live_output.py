@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.adapters import child
 from orchestrator.adapters.launcher import HEAD_BYTES, SEGMENT_BYTES
+from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.live_output import AttemptTail, LiveOutput, references
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.domain.masking import Masker
@@ -15,7 +16,14 @@ from orchestrator.domain.settings import SecretRef
 
 def run(attempt: Path, name: str, script: str) -> None:
     child.run(
-        attempt, name, [sys.executable, "-c", script], cwd=attempt, env={"PATH": "/usr/bin:/bin"}, timeout_s=30, stop=StopFlag()
+        attempt,
+        name,
+        [sys.executable, "-c", script],
+        cwd=attempt,
+        env={"PATH": "/usr/bin:/bin"},
+        timeout_s=30,
+        stop=StopFlag(),
+        launchers=Launchers(),
     )
 
 

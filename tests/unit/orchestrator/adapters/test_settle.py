@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.attempt import CommandDirectory
-from orchestrator.adapters.child import LAUNCHER
+from orchestrator.adapters.launchers import LAUNCHER, Request
 from orchestrator.adapters.settle import Settled, Verdict, settle
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.domain.errors import Interrupted
@@ -28,8 +28,10 @@ CALLER = """
 import sys, os
 from pathlib import Path
 from orchestrator.adapters.child import run
+from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.signals import StopFlag
-run(Path(sys.argv[1]), "main", sys.argv[2:], cwd=Path("/"), env=dict(os.environ), timeout_s=60, stop=StopFlag())
+run(Path(sys.argv[1]), "main", sys.argv[2:], cwd=Path("/"), env=dict(os.environ), timeout_s=60, stop=StopFlag(),
+    launchers=Launchers())
 """
 
 
@@ -65,8 +67,11 @@ def settled(attempt_dir: Path, stop_after_s: float = 30, **options: object) -> S
 
 def launch(directory: Path, *argv: str) -> subprocess.Popen[bytes]:
     directory.mkdir(parents=True, exist_ok=True)
-    arguments = [str(directory), "/", "60", "5", "", "--", *argv]
-    return subprocess.Popen([sys.executable, "-I", "-S", str(LAUNCHER), *arguments], start_new_session=True)
+    process = subprocess.Popen(LAUNCHER, stdin=subprocess.PIPE, start_new_session=True)
+    assert process.stdin is not None
+    process.stdin.write(Request(directory, argv, Path("/"), os.environ, 60, 5).to_bytes())
+    process.stdin.close()
+    return process
 
 
 def test_finds_the_end_of_a_command_that_outlived_its_caller(

@@ -55,6 +55,9 @@ class Children:
     waits: list[float] = field(default_factory=list)
     env: list[Mapping[str, str]] = field(default_factory=list)
 
+    def stand_by(self) -> None:
+        """Nothing takes time here."""
+
     def attempt_dir(self, deployment_id: str, phase: str, step: str, attempt: int, *, make: bool) -> Path:
         path = self.root / deployment_id / f"{phase}-{step}-{attempt}"
         if make:
