@@ -111,15 +111,17 @@ class DockerTarget:
 
     def observe(self) -> Release | None:
         """The release of the container that runs in this slot. A repository without ``run`` or ``compose`` runs nothing."""
-        found = self._engine.containers(slot_labels(self.tools.slot), named=self._name())
+        name = self._name()
+        for one in self._engine.inspect([name] if name else []):
+            if one.name == name and one.running and is_ours(one, self.tools.slot):
+                return release_of(one)
+        found = self._engine.containers(slot_labels(self.tools.slot), named=name)
         if self.config.compose is not None:
             found += [one for one in service_containers(self._engine, _mapping(self.config.compose)) if one not in found]
         refuse_foreign(found, self.tools.slot, adopt=self.adopt)
         running = [container for container in found if container.running and is_ours(container, self.tools.slot)]
         # While a new one is put in its place, the old one serves under another name.
-        in_place = [container for container in running if container.name == self._name()]
-        serving = in_place or running
-        return release_of(serving[0]) if serving else None
+        return release_of(running[0]) if running else None
 
     def preflight(self, plan: Plan) -> Iterable[Check]:
         from orchestrator.targets.docker_checks import Preflight  # only a dry run needs it
