@@ -10,7 +10,7 @@ import orjson
 from benchmarks.harness import Figure, Limit, Side, Unit, compare, timed
 from benchmarks.raw import RawEvents, RawStream
 from eventstore import NewEvent
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 
 APPENDS = 200
 DATA = {
@@ -39,7 +39,7 @@ def run(scratch: Path) -> Iterator[Figure]:
     streams = iter(range(1_000_000))
 
     def ours() -> float:
-        store, stream = SqlEventStore(f"sqlite:///{path}"), f"deployment-{next(streams):08}"
+        store, stream = SqliteEventStore(f"sqlite:///{path}"), f"deployment-{next(streams):08}"
         try:
             return timed(lambda: _append(store, stream))
         finally:
@@ -63,7 +63,7 @@ def run(scratch: Path) -> Iterator[Figure]:
     )
 
 
-def _append(store: SqlEventStore, stream: str) -> None:
+def _append(store: SqliteEventStore, stream: str) -> None:
     for version in range(APPENDS):
         data, metadata = orjson.dumps(DATA, option=orjson.OPT_SORT_KEYS), orjson.dumps(METADATA, option=orjson.OPT_SORT_KEYS)
         store.append(stream, [NewEvent("StepSucceeded", data, metadata)], expected_version=version - 1)

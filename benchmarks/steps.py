@@ -48,7 +48,7 @@ def run(scratch: Path) -> Iterator[Figure]:
 
         return measured
 
-    one_commit = Side("step_runner on SqlEventStore: outcome and next intent in one commit, five read models", ours)
+    one_commit = Side("step_runner on SqliteEventStore: outcome and next intent in one commit, five read models", ours)
     same_job = "sqlite3 loop: SELECT the slot's holder, INSERT the event, UPDATE the deployment's row; two commits a step"
     bare = "sqlite3 loop: INSERT the event; two commits a step"
     for subject, description, write in (

@@ -19,7 +19,7 @@ from benchmarks.harness import ROOT, cache
 from eventstore.chain import GENESIS, link
 from eventstore.events import Head, RecordedEvent
 from eventstore.reading import COLUMNS
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from orchestrator.projections.registry import inline
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -40,7 +40,7 @@ def store_with(events: int) -> Path:
 
 
 def _write(path: Path, count: int) -> None:
-    SqlEventStore(f"sqlite:///{path}").close()
+    SqliteEventStore(f"sqlite:///{path}").close()
     connection = sqlite3.connect(path, isolation_level=None)
     # Nobody minds losing it: it is renamed into its place when it is complete.
     connection.execute("PRAGMA synchronous = OFF")
@@ -48,7 +48,7 @@ def _write(path: Path, count: int) -> None:
     connection.executemany(_INSERT, _recorded(count))
     connection.execute("COMMIT")
     connection.close()
-    SqlEventStore(f"sqlite:///{path}", projections=inline()).close()
+    SqliteEventStore(f"sqlite:///{path}", projections=inline()).close()
 
 
 def _recorded(count: int) -> Iterator[RecordedEvent]:

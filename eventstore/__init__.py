@@ -1,8 +1,8 @@
 """An append-only event store with optimistic concurrency, fencing, a hash chain and projections.
 
-A small library that knows nothing of deployments. Start at `eventstore.store` for the protocol. The durable backend,
-`eventstore.sql.SqlEventStore`, is not among these names: it brings SQLAlchemy, which readers do not need. A name's module is
-imported when the name is first used, because a program that only reads has to start fast.
+A small library that knows nothing of deployments. Start at `eventstore.store` for the protocol. The durable backends,
+`sqlite.SqliteEventStore` and `postgres.PostgresEventStore`, are not among these names: readers do not need them. A name's module
+is imported when the name is first used, because a program that only reads has to start fast.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
 """Reading a SQLite store: by stdlib `sqlite3` alone, so that commands that only read start fast.
 
-`open_read_only` is for such commands; `SqlReader` is also the reading half of `sql.SqlEventStore`, on its own connection.
+`open_read_only` is for such commands; `SqlReader` is also the reading half of `sqlite.SqliteEventStore`, on its own connection.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a SQLite file is, found out without changing it; and SQLite's errors in words that say what to do.
 
-Nothing here keeps a connection: `eventstore.reading` and `eventstore.sql` open the store once `inspect` has let it pass.
+Nothing here keeps a connection: `eventstore.reading` and `eventstore.sqlite` open the store once `inspect` has let it pass.
 """
 
 from __future__ import annotations

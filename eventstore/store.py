@@ -1,6 +1,6 @@
 """The `EventStore` protocol: the whole seam between a program and its events.
 
-Backends: `sql.SqlEventStore` (durable) and `memory.MemoryEventStore`; both pass the same contract in `tests/contract`.
+Backends: `sqlite.SqliteEventStore` (durable) and `memory.MemoryEventStore`; both pass the same contract in `tests/contract`.
 """
 
 from __future__ import annotations

@@ -57,12 +57,12 @@ def open_reader(directory: str, store: str | None) -> EventReader:
 
 def open_store(directory: str, store: str | None) -> EventStore:
     """The project's events, for writing; made or upgraded when needed."""
-    from eventstore.sql import SqlEventStore
+    from eventstore.sqlite import SqliteEventStore
     from orchestrator.projections.registry import inline
 
     path = store_path(directory, store)
     data_directory.ensure_private(os.path.dirname(path))  # noqa: PTH120
-    return SqlEventStore(f"sqlite:///{path}", projections=inline())
+    return SqliteEventStore(f"sqlite:///{path}", projections=inline())
 
 
 def upgrade_store(directory: str, store: str | None) -> tuple[str, StoreAge, StoreAge]:

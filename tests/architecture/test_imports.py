@@ -28,7 +28,7 @@ def test_every_package_stands_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [
-        ("eventstore.sql", "orchestrator.domain.events"),
+        ("eventstore.sqlite", "orchestrator.domain.events"),
         ("orchestrator.domain.plan", "orchestrator.targets.base"),
         ("orchestrator.domain.plan", "transitions"),
         ("orchestrator.domain.plan", "orjson"),
@@ -43,7 +43,7 @@ def test_every_package_stands_in_the_table() -> None:
         ("orchestrator.adapters.clock", "orchestrator.services.execute"),
         ("orchestrator.rendering.report", "orchestrator.services.execute"),
         ("orchestrator.cli.main", "orchestrator.adapters.clock"),
-        ("orchestrator.cli.main", "eventstore.sql"),
+        ("orchestrator.cli.main", "eventstore.sqlite"),
         ("scripts.execute_deployment", "orchestrator.services.execute"),
     ],
 )
@@ -54,7 +54,7 @@ def test_the_table_forbids(importer: str, imported: str) -> None:
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [
-        ("eventstore.sql", "sqlalchemy.engine"),
+        ("eventstore.sqlite", "sqlalchemy.engine"),
         ("orchestrator.domain.plan", "orchestrator.domain.errors"),
         ("orchestrator.domain.lifecycle", "transitions"),
         ("orchestrator.targets.docker_run", "orchestrator.targets.docker_cli"),

@@ -8,7 +8,7 @@ import pytest
 from eventstore import EventReader, EventStore
 from eventstore.memory import MemoryEventStore
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 
 pytest.register_assert_rewrite("tests.contract.event_store_contract")
 
@@ -16,13 +16,13 @@ from tests.contract.event_store_contract import EventReaderContract, EventStoreC
 from tests.contract.event_store_examples import Steps, noon  # noqa: E402
 
 
-class TestSqlEventStore(EventStoreContract):
+class TestSqliteEventStore(EventStoreContract):
     @pytest.fixture
     def make(self, tmp_path: Path) -> Iterator[MakeStore]:
-        made: list[SqlEventStore] = []
+        made: list[SqliteEventStore] = []
 
         def make(**options: object) -> EventStore:
-            made.append(SqlEventStore(f"sqlite:///{tmp_path}/events-{len(made)}.db", **options))  # type: ignore[arg-type]
+            made.append(SqliteEventStore(f"sqlite:///{tmp_path}/events-{len(made)}.db", **options))  # type: ignore[arg-type]
             return made[-1]
 
         yield make
@@ -47,7 +47,7 @@ class TestMemoryEventStore(EventStoreContract):
 class TestReadOnlyReader(EventReaderContract):
     @pytest.fixture
     def writer(self, tmp_path: Path) -> Iterator[EventStore]:
-        store = SqlEventStore(f"sqlite:///{tmp_path}/events.db", projections=[Steps()], now=noon)
+        store = SqliteEventStore(f"sqlite:///{tmp_path}/events.db", projections=[Steps()], now=noon)
         yield store
         store.close()
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from eventstore import NO_STREAM, NewEvent, reading, sql, sqlite_file, upgrade
-from eventstore.sql import SqlEventStore
+from eventstore import NO_STREAM, NewEvent, reading, sqlite, sqlite_file, upgrade
+from eventstore.sqlite import SqliteEventStore
 from examples.note_target import NoteConfig, NoteTarget
 from orchestrator.domain.plan import Slot
 from orchestrator.targets import registry
@@ -106,16 +106,16 @@ def test_the_example_of_an_event_runs() -> None:
 
 def test_the_example_of_a_migration_upgrades_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, migrations = tmp_path / "events.db", tmp_path / "migrations"
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("a", [NewEvent("Opened", b"{}")], expected_version=NO_STREAM)
     store.close()
     shutil.copytree(ROOT / "alembic", migrations, ignore=shutil.ignore_patterns("__pycache__"))
     (migrations / "versions" / "0002_media_type.py").write_text(MIGRATION.text)
     monkeypatch.setattr(upgrade, "migrations", lambda: migrations)
-    for module in (sql, reading, sqlite_file):
+    for module in (sqlite, reading, sqlite_file):
         monkeypatch.setattr(module, "REVISIONS", ("0001", "0002"))
 
-    SqlEventStore(f"sqlite:///{path}").close()
+    SqliteEventStore(f"sqlite:///{path}").close()
 
     with closing(sqlite3.connect(path)) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(attachments)")]

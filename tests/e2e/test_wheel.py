@@ -25,13 +25,13 @@ UPGRADE = '''
 import shutil, sqlite3, sys
 from pathlib import Path
 import eventstore
-from eventstore import NewEvent, reading, sql, sqlite_file, upgrade
-from eventstore.sql import SqlEventStore
+from eventstore import NewEvent, reading, sqlite, sqlite_file, upgrade
+from eventstore.sqlite import SqliteEventStore
 
 packed = upgrade.migrations()
 assert packed == Path(eventstore.__file__).parent / "_migrations", packed
 
-store = SqlEventStore("sqlite:///events.db")
+store = SqliteEventStore("sqlite:///events.db")
 store.append("a", [NewEvent("Opened", b"{}")], expected_version=-1)
 store.close()
 
@@ -39,14 +39,14 @@ store.close()
 later = packed / "versions" / "9999_later.py"
 later.write_text(f"""
 from alembic import op
-revision, down_revision = "9999", "{sql.REVISIONS[-1]}"
+revision, down_revision = "9999", "{sqlite.REVISIONS[-1]}"
 def upgrade():
     op.execute("CREATE TABLE later (x)")
 """)
 try:
-    for module in (sql, reading, sqlite_file):
+    for module in (sqlite, reading, sqlite_file):
         module.REVISIONS = (*module.REVISIONS, "9999")
-    store = SqlEventStore("sqlite:///events.db")
+    store = SqliteEventStore("sqlite:///events.db")
     assert [event.type for event in store.read_stream("a")] == ["Opened"]
     store.close()
 finally:

@@ -13,7 +13,7 @@ from eventstore import Attachment, EventStore, EventStoreError, Guard, StoreUnav
 from eventstore.chain import verify
 from eventstore.memory import MemoryEventStore
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import NOON, Clock, PoisonedError, Steps, Versions, event
 
 STREAMS = st.sampled_from(["deployment-1", "deployment-2", "slot-a", "Deployment-1", "ünï"])
@@ -47,8 +47,8 @@ class Stores(RuleBasedStateMachine):
     def now(self) -> str:
         return self.times[-1]
 
-    def open(self) -> SqlEventStore:
-        return SqlEventStore(f"sqlite:///{self.path}", **OPTIONS, now=self.now)
+    def open(self) -> SqliteEventStore:
+        return SqliteEventStore(f"sqlite:///{self.path}", **OPTIONS, now=self.now)
 
     def both(self, call: Callable[[EventStore], Any]) -> Any:
         """What *call* gives or raises, which must be the same for both."""

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from eventstore import NO_STREAM, Attachment
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import event
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """Somebody's own connection to a store with two events and an attachment of two parts."""
-    store = SqlEventStore(f"sqlite:///{tmp_path}/events.db")
+    store = SqliteEventStore(f"sqlite:///{tmp_path}/events.db")
     store.append("a", [event(), event()], expected_version=NO_STREAM, attachments=[Attachment("output", (b"1", b"2"))])
     store.close()
     connection = sqlite3.connect(tmp_path / "events.db", isolation_level=None)

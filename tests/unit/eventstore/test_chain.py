@@ -9,7 +9,7 @@ import pytest
 from eventstore import NO_STREAM, ChainBroken, Head, RecordedEvent
 from eventstore.chain import GENESIS, link, verify
 from eventstore.memory import MemoryEventStore
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import event, events
 
 TAMPERED: dict[str, Any] = {
@@ -127,7 +127,7 @@ def test_moving_bytes_between_two_columns_changes_the_hash() -> None:
     ],
 )
 def test_finds_an_edit_by_hand_that_left_another_type(tmp_path: Path, edit: str) -> None:
-    store = SqlEventStore(f"sqlite:///{tmp_path}/events.db")
+    store = SqliteEventStore(f"sqlite:///{tmp_path}/events.db")
     store.append("a", events(3), expected_version=NO_STREAM)
     editor = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
     editor.execute("DROP TRIGGER events_no_update")

@@ -11,7 +11,7 @@ import pytest
 
 from eventstore import NO_STREAM
 from eventstore.chain import verify
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps, event, events
 from tests.unit.eventstore.workers import ROOT, Workers, go, line
 
@@ -45,7 +45,7 @@ def test_four_writers_lose_nothing_and_leave_no_gap(path: Path, workers: Workers
 
     said = workers.finish(*(["race", url, f"own-{number}", str(each)] for number in range(4)))
 
-    store = SqlEventStore(url, projections=[Steps()])
+    store = SqliteEventStore(url, projections=[Steps()])
     won = [int(version) for lines in said for version in lines]
     assert sorted(won) == list(range(1, 8 * each, 2))  # Two events each time: every append has a version of its own.
     assert [item.version for item in store.read_stream("shared")] == list(range(8 * each))
@@ -60,7 +60,7 @@ def test_four_writers_lose_nothing_and_leave_no_gap(path: Path, workers: Workers
 def test_processes_that_create_the_same_store_at_once_share_it(path: Path, workers: Workers, attempt: int) -> None:
     said = workers.finish(*(["create", f"sqlite:///{path}"] for _ in range(4)))
 
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     assert said == [[store.store_id]] * 4
     assert store.query("SELECT count(*) FROM store") == [(1,)]
     assert store.append("a", [event()], expected_version=NO_STREAM) == 0
@@ -68,7 +68,7 @@ def test_processes_that_create_the_same_store_at_once_share_it(path: Path, worke
 
 
 def test_processes_that_upgrade_the_same_store_at_once_do_it_once(path: Path, tmp_path: Path, workers: Workers) -> None:
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("a", events(3), expected_version=NO_STREAM)
     shutil.copytree(ROOT / "alembic", tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "migrations" / "versions" / "0002_notes.py").write_text(MIGRATION, encoding="utf-8")
@@ -82,7 +82,7 @@ def test_processes_that_upgrade_the_same_store_at_once_do_it_once(path: Path, tm
 
 
 def test_a_holder_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(path: Path, workers: Workers) -> None:
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("slot", [event("SlotTaken")], expected_version=NO_STREAM)
     (holder,) = workers.start_loaded(["stop", f"sqlite:///{path}"])
     go(holder)
@@ -98,7 +98,7 @@ def test_a_holder_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(pat
 
 
 def test_a_holder_that_was_stopped_but_not_replaced_goes_on(path: Path, workers: Workers) -> None:
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("slot", [event("SlotTaken")], expected_version=NO_STREAM)
     (holder,) = workers.start_loaded(["stop", f"sqlite:///{path}"])
     go(holder)
@@ -110,7 +110,7 @@ def test_a_holder_that_was_stopped_but_not_replaced_goes_on(path: Path, workers:
     store.close()
 
 
-def _assert_read_models_followed(store: SqlEventStore) -> None:
+def _assert_read_models_followed(store: SqliteEventStore) -> None:
     inline = store.query("SELECT stream, done, share FROM steps ORDER BY stream")
     store.rebuild()
     assert store.query("SELECT stream, done, share FROM steps ORDER BY stream") == inline

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.chain import verify
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps
 from tests.unit.eventstore.workers import ENVIRONMENT, WORKER, Workers
 
@@ -26,7 +26,7 @@ def test_everything_acknowledged_survives_twenty_kills(tmp_path: Path, workers: 
     for round_ in range(5):
         said = workers.until_killed(13 + 7 * round_, *(["endless", url, f"stream-{number}"] for number in range(4)))
 
-        store = SqlEventStore(url, projections=[Steps()])
+        store = SqliteEventStore(url, projections=[Steps()])
         assert len(said) >= 13 + 7 * round_
         for stream, version in (words.split() for words in said):
             assert store.version(stream) >= int(version)

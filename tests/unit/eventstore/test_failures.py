@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import NO_STREAM, Attachment, EventStore, EventStoreError, StoreUnavailable, sql
+from eventstore import NO_STREAM, Attachment, EventStore, EventStoreError, StoreUnavailable, sqlite
 from eventstore.chain import verify
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps, event, events
 
 NOBODY = 65534
@@ -28,8 +28,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqlEventStore]:
-    store = SqlEventStore(f"sqlite:///{path}", projections=[Steps()], busy_timeout_s=0.05)
+def store(path: Path) -> Iterator[SqliteEventStore]:
+    store = SqliteEventStore(f"sqlite:///{path}", projections=[Steps()], busy_timeout_s=0.05)
     store.append("a", events(2), expected_version=NO_STREAM)
     yield store
     store.close()
@@ -39,7 +39,7 @@ def store(path: Path) -> Iterator[SqlEventStore]:
 
 
 @pytest.fixture
-def holder(path: Path, store: SqlEventStore) -> Iterator[subprocess.Popen[bytes]]:
+def holder(path: Path, store: SqliteEventStore) -> Iterator[subprocess.Popen[bytes]]:
     """Another process in the middle of writing."""
     code = (
         "import sqlite3, sys\n"
@@ -55,7 +55,7 @@ def holder(path: Path, store: SqlEventStore) -> Iterator[subprocess.Popen[bytes]
     process.communicate()
 
 
-def test_says_that_another_program_holds_the_lock(store: SqlEventStore, path: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_says_that_another_program_holds_the_lock(store: SqliteEventStore, path: Path, holder: subprocess.Popen[bytes]) -> None:
     with pytest.raises(StoreUnavailable, match=r"is locked by another program .* nothing was written"):
         store.append("a", [event()], expected_version=1)
     with pytest.raises(StoreUnavailable, match="is locked by another program"):
@@ -65,15 +65,15 @@ def test_says_that_another_program_holds_the_lock(store: SqlEventStore, path: Pa
     assert store.append("a", [event()], expected_version=1) == 2
 
 
-def test_reads_while_another_program_holds_the_lock(store: SqlEventStore, path: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_reads_while_another_program_holds_the_lock(store: SqliteEventStore, path: Path, holder: subprocess.Popen[bytes]) -> None:
     reader = open_read_only(str(path))
 
     assert [store.version("a"), reader.version("a")] == [1, 1]
     reader.close()
 
 
-def test_waits_for_another_program_to_finish(path: Path, store: SqlEventStore, holder: subprocess.Popen[bytes]) -> None:
-    patient = SqlEventStore(f"sqlite:///{path}", busy_timeout_s=30)
+def test_waits_for_another_program_to_finish(path: Path, store: SqliteEventStore, holder: subprocess.Popen[bytes]) -> None:
+    patient = SqliteEventStore(f"sqlite:///{path}", busy_timeout_s=30)
     ending = threading.Timer(0.1, holder.communicate)
     ending.start()
 
@@ -111,7 +111,7 @@ def _files_limited(store: EventStore) -> Iterator[None]:
     ("limited", "said"), [(_pages_limited, "the disk is full"), (_files_limited, "the disk failed")], ids=["pages", "files"]
 )
 def test_nothing_is_half_written_when_the_disk_is_full(
-    store: SqlEventStore, limited: Callable[[EventStore], AbstractContextManager[None]], said: str
+    store: SqliteEventStore, limited: Callable[[EventStore], AbstractContextManager[None]], said: str
 ) -> None:
     before = _everything(store)
 
@@ -128,7 +128,7 @@ def test_nothing_is_half_written_when_the_disk_is_full(
     assert verify(store.read_all()) == store.head()
 
 
-def test_small_appends_go_on_where_a_big_one_does_not_fit(store: SqlEventStore) -> None:
+def test_small_appends_go_on_where_a_big_one_does_not_fit(store: SqliteEventStore) -> None:
     with _pages_limited(store):
         with pytest.raises(StoreUnavailable, match="the disk is full"):
             store.append("a", [event()], expected_version=1, attachments=[BIG])
@@ -169,7 +169,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     modes = {item: item.stat().st_mode for item in way if item.stat().st_uid == os.geteuid() and item != Path("/")}
     for item, mode in modes.items():
         item.chmod(mode | 0o055)
-    store = SqlEventStore(f"sqlite:///{directory}/events.db")
+    store = SqliteEventStore(f"sqlite:///{directory}/events.db")
     store.append("a", events(2), expected_version=NO_STREAM)
     store.close()
     yield directory / "events.db"
@@ -183,7 +183,7 @@ def test_names_a_store_that_may_not_be_read(foreign: Path) -> None:
     with _without_rights(), pytest.raises(StoreUnavailable, match=r"events\.db cannot be opened\. Reading needs"):
         open_read_only(str(foreign))
     with _without_rights(), pytest.raises(StoreUnavailable, match=r"events\.db cannot be opened"):
-        SqlEventStore(f"sqlite:///{foreign}")
+        SqliteEventStore(f"sqlite:///{foreign}")
 
 
 def test_names_a_store_that_may_not_be_written(foreign: Path) -> None:
@@ -194,7 +194,7 @@ def test_names_a_store_that_may_not_be_written(foreign: Path) -> None:
         _without_rights(),
         pytest.raises(StoreUnavailable, match="cannot be written: it, its directory or its disk is read-only"),
     ):
-        SqlEventStore(f"sqlite:///{foreign}").append("a", [event()], expected_version=1)
+        SqliteEventStore(f"sqlite:///{foreign}").append("a", [event()], expected_version=1)
 
     assert open_read_only(str(foreign)).version("a") == 1
 
@@ -209,9 +209,9 @@ def test_names_a_directory_that_may_not_be_written(foreign: Path) -> None:
     ):
         open_read_only(str(foreign))
     with _without_rights(), pytest.raises(StoreUnavailable, match="it, its directory or its disk is read-only"):
-        SqlEventStore(f"sqlite:///{foreign}")
+        SqliteEventStore(f"sqlite:///{foreign}")
     with _without_rights(), pytest.raises(StoreUnavailable, match=r"new\.db cannot be created: Permission denied"):
-        SqlEventStore(f"sqlite:///{foreign.with_name('new.db')}")
+        SqliteEventStore(f"sqlite:///{foreign.with_name('new.db')}")
 
     assert [item.name for item in foreign.parent.iterdir()] == ["events.db"]
 
@@ -225,17 +225,17 @@ def test_refuses_a_disk_without_shared_memory(path: Path, monkeypatch: pytest.Mo
     def connect(path: str, _: float) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{path}?vfs=unix-none", uri=True, isolation_level=None)
 
-    monkeypatch.setattr(sql, "_connect", connect)
+    monkeypatch.setattr(sqlite, "_connect", connect)
 
     with pytest.raises(StoreUnavailable, match=r"cannot hold a write-ahead log .* Use a local one"):
-        SqlEventStore(f"sqlite:///{path}")
+        SqliteEventStore(f"sqlite:///{path}")
 
 
 # damage
 
 
 def test_names_a_store_that_is_damaged(path: Path) -> None:
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("a", [event(text="x" * 1000)] * 100, expected_version=NO_STREAM)
     store.close()
     content = bytearray(path.read_bytes())
@@ -243,13 +243,13 @@ def test_names_a_store_that_is_damaged(path: Path) -> None:
     path.write_bytes(content)
 
     with pytest.raises(StoreUnavailable, match=r"events\.db is damaged \(.*\): restore a backup"):
-        list(SqlEventStore(f"sqlite:///{path}").read_all())
+        list(SqliteEventStore(f"sqlite:///{path}").read_all())
 
 
 # the caller
 
 
-def test_refuses_another_thread(store: SqlEventStore) -> None:
+def test_refuses_another_thread(store: SqliteEventStore) -> None:
     """Two threads on one connection would share a transaction, and one's ROLLBACK would let half of the other's append stand."""
     caught: list[BaseException] = []
 
@@ -273,7 +273,7 @@ def test_an_interrupted_append_writes_nothing(path: Path) -> None:
         def apply(self, *_: object) -> None:
             raise KeyboardInterrupt
 
-    store = SqlEventStore(f"sqlite:///{path}", projections=[Interrupted()])
+    store = SqliteEventStore(f"sqlite:///{path}", projections=[Interrupted()])
 
     with pytest.raises(KeyboardInterrupt):
         store.append("a", events(3), expected_version=NO_STREAM)
@@ -283,12 +283,12 @@ def test_an_interrupted_append_writes_nothing(path: Path) -> None:
     store.close()
 
 
-def test_a_forgotten_iterator_holds_up_nobody(store: SqlEventStore, path: Path) -> None:
+def test_a_forgotten_iterator_holds_up_nobody(store: SqliteEventStore, path: Path) -> None:
     """An open statement would pin its snapshot: the log could not be taken over, and an append after another's would fail."""
     store.append("a", events(600), expected_version=1)
     forgotten = store.read_all()
     next(forgotten)
-    other = SqlEventStore(f"sqlite:///{path}")
+    other = SqliteEventStore(f"sqlite:///{path}")
     other.append("b", [event()], expected_version=NO_STREAM)
 
     assert store.append("a", [event()], expected_version=601) == 602
@@ -297,7 +297,7 @@ def test_a_forgotten_iterator_holds_up_nobody(store: SqlEventStore, path: Path) 
 
 
 def test_a_closed_store_says_that_it_is_closed(path: Path) -> None:
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.close()
     store.close()
 
@@ -305,14 +305,14 @@ def test_a_closed_store_says_that_it_is_closed(path: Path) -> None:
         store.version("a")
 
 
-def test_a_refused_store_is_not_kept_open(path: Path, store: SqlEventStore) -> None:
+def test_a_refused_store_is_not_kept_open(path: Path, store: SqliteEventStore) -> None:
     store.close()
     with sqlite3.connect(path) as database:
         database.execute("UPDATE projections SET version = 99")
     database.close()
 
     with pytest.raises(StoreUnavailable, match="read model steps is of version 99"):
-        SqlEventStore(f"sqlite:///{path}", projections=[Steps()])
+        SqliteEventStore(f"sqlite:///{path}", projections=[Steps()])
 
     assert not [link for link in _open_files() if link.startswith(str(path))]
 

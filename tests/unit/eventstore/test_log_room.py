@@ -8,13 +8,13 @@ import pytest
 from eventstore.chain import verify
 from eventstore.events import NewEvent
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 
 EVENT = NewEvent("Done", b"{}")
 
 
 def test_the_log_does_not_grow_with_each_append(tmp_path: Path) -> None:
-    store, log = SqlEventStore(f"sqlite:///{tmp_path}/events.db"), tmp_path / "events.db-wal"
+    store, log = SqliteEventStore(f"sqlite:///{tmp_path}/events.db"), tmp_path / "events.db-wal"
     store.append("stream", [EVENT], expected_version=-1)
     size = log.stat().st_size
 
@@ -26,7 +26,7 @@ def test_the_log_does_not_grow_with_each_append(tmp_path: Path) -> None:
 
 
 def test_a_log_with_frames_is_left_as_it_is(tmp_path: Path) -> None:
-    first, second = (SqlEventStore(f"sqlite:///{tmp_path}/events.db") for _ in range(2))
+    first, second = (SqliteEventStore(f"sqlite:///{tmp_path}/events.db") for _ in range(2))
     first.append("stream", [EVENT], expected_version=-1)
 
     second.append("stream", [EVENT], expected_version=0)
@@ -40,7 +40,7 @@ def test_a_log_with_frames_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_what_is_left_of_a_log_after_a_kill_before_its_first_frame_is_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("stream", [EVENT], expected_version=-1)
     store.close()
     (tmp_path / "events.db-wal").write_bytes(bytes(100_000))
@@ -48,7 +48,7 @@ def test_what_is_left_of_a_log_after_a_kill_before_its_first_frame_is_an_empty_o
     reader = open_read_only(str(path))
     assert [event.version for event in reader.read_all()] == [0]
     reader.close()
-    again = SqlEventStore(f"sqlite:///{path}")
+    again = SqliteEventStore(f"sqlite:///{path}")
     again.append("stream", [EVENT], expected_version=0)
 
     assert verify(again.read_all()).position == 2
@@ -56,7 +56,7 @@ def test_what_is_left_of_a_log_after_a_kill_before_its_first_frame_is_an_empty_o
 
 
 def test_appends_without_room_when_the_disk_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SqlEventStore(f"sqlite:///{tmp_path}/events.db")
+    store = SqliteEventStore(f"sqlite:///{tmp_path}/events.db")
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")

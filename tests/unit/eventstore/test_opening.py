@@ -14,20 +14,20 @@ import pytest
 from eventstore import NO_STREAM, NotAStore, StoreMoved, StoreOutdated, StoreTooNew, StoreUnavailable
 from eventstore.reading import open_read_only
 from eventstore.revisions import APPLICATION_ID
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import event, events
 
 ROOT = Path(__file__).parents[3]
 
 OPENINGS: list[Callable[[Path], object]] = [
-    lambda path: SqlEventStore(f"sqlite:///{path}"),
+    lambda path: SqliteEventStore(f"sqlite:///{path}"),
     lambda path: open_read_only(str(path)),
 ]
 both = pytest.mark.parametrize("opening", OPENINGS, ids=["for writing", "for reading"])
 
 
 def _store(path: Path) -> Path:
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("a", events(3), expected_version=NO_STREAM)
     store.close()
     return path
@@ -159,7 +159,7 @@ def test_refuses_a_path_below_a_file(tmp_path: Path, opening: Callable[[Path], o
 
 def test_names_a_directory_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"missing/events\.db cannot be created: No such file or directory"):
-        SqlEventStore(f"sqlite:///{tmp_path}/missing/events.db")
+        SqliteEventStore(f"sqlite:///{tmp_path}/missing/events.db")
 
 
 def test_reading_does_not_create_a_store(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     with pytest.raises(StoreOutdated, match="an empty file, not a store yet"):
         open_read_only(str(path))
     size = path.stat().st_size
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
 
     assert size == 0
     assert store.append("a", [event()], expected_version=NO_STREAM) == 0
@@ -189,7 +189,7 @@ def test_a_creation_that_failed_half_way_leaves_an_empty_file(tmp_path: Path, mo
     with monkeypatch.context() as broken:
         broken.setattr("eventstore.schema.sqlite_ddl", lambda: statements)
         with pytest.raises(StoreUnavailable, match="incomplete input"):
-            SqlEventStore(f"sqlite:///{path}")
+            SqliteEventStore(f"sqlite:///{path}")
 
     assert path.read_bytes() == b""
     _store(path)
@@ -201,7 +201,7 @@ def test_takes_over_a_store_whose_creation_was_killed(tmp_path: Path) -> None:
     journal = tmp_path / "events.db-journal"
     journal.write_bytes(b"\0" * 512)  # As left by a writer who had not yet said that it is valid.
 
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
 
     assert store.version("a") == 2
     store.close()
@@ -234,7 +234,7 @@ def test_opens_any_path_as_it_is_written(tmp_path: Path, name: str) -> None:
 
     assert reader.version("a") == 2
     reader.close()
-    SqlEventStore(f"sqlite:///{path}").close()
+    SqliteEventStore(f"sqlite:///{path}").close()
     assert [item.name for item in tmp_path.iterdir()] == [name]
 
 
@@ -245,14 +245,14 @@ def test_opens_a_path_that_is_not_utf_8(tmp_path: Path) -> None:
 
     assert reader.version("a") == 2
     reader.close()
-    SqlEventStore(f"sqlite:///{path}").close()
+    SqliteEventStore(f"sqlite:///{path}").close()
     assert [os.fsencode(item.name) for item in tmp_path.iterdir()] == [b"\xff\xfe.db"]
 
 
 def test_opens_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    store = SqlEventStore("sqlite:///events.db")
+    store = SqliteEventStore("sqlite:///events.db")
     reader = open_read_only("events.db")
     monkeypatch.chdir(tmp_path / "elsewhere")
 
@@ -291,7 +291,7 @@ def test_follows_a_symbolic_link_also_to_a_file_that_is_still_to_be_made(tmp_pat
 )
 def test_refuses_an_address_that_is_not_a_sqlite_file(url: str, shown: str) -> None:
     with pytest.raises(StoreUnavailable) as caught:
-        SqlEventStore(url)
+        SqliteEventStore(url)
 
     assert shown in str(caught.value)
     assert "geheim" not in str(caught.value)
@@ -309,7 +309,7 @@ def no_umask() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_umask")
 def test_all_its_files_are_private(tmp_path: Path) -> None:
-    store = SqlEventStore(f"sqlite:///{tmp_path}/events.db")
+    store = SqliteEventStore(f"sqlite:///{tmp_path}/events.db")
     store.append("a", [event()], expected_version=NO_STREAM)
 
     modes = {item.name: item.stat().st_mode & 0o777 for item in tmp_path.iterdir()}
@@ -327,10 +327,10 @@ def test_one_file_is_left_after_closing(tmp_path: Path) -> None:
 def test_opening_twice_in_one_process_does_not_drop_the_locks_of_the_first(tmp_path: Path) -> None:
     """POSIX drops the locks of a process on a file when it closes any of its descriptors; then others would remove the log."""
     path = tmp_path / "events.db"
-    first = SqlEventStore(f"sqlite:///{path}")
+    first = SqliteEventStore(f"sqlite:///{path}")
     first.append("a", [event()], expected_version=NO_STREAM)
 
-    SqlEventStore(f"sqlite:///{path}").close()
+    SqliteEventStore(f"sqlite:///{path}").close()
     open_read_only(str(path)).close()
     passer_by = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM events').close()"
     subprocess.run([sys.executable, "-c", passer_by, path], check=True)
@@ -366,7 +366,7 @@ def _remove_log(path: Path) -> None:
 def test_refuses_to_append_to_a_store_that_is_not_there_any_more(tmp_path: Path, move: Callable[[Path], None]) -> None:
     path = tmp_path / "data" / "events.db"
     path.parent.mkdir()
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     store.append("a", [event()], expected_version=NO_STREAM)
     move(path)
 
@@ -379,7 +379,7 @@ def test_refuses_to_append_to_a_store_that_is_not_there_any_more(tmp_path: Path,
 
 def test_goes_on_when_the_store_is_back(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
-    store = SqlEventStore(f"sqlite:///{path}")
+    store = SqliteEventStore(f"sqlite:///{path}")
     path.rename(tmp_path / "elsewhere.db")
     with pytest.raises(StoreMoved):
         store.append("a", [event()], expected_version=NO_STREAM)
@@ -402,8 +402,8 @@ print(*{{name.split(".")[0] for name in sys.modules}})
 @pytest.mark.parametrize(
     ("action", "unneeded"),
     [
-        ("from eventstore.sql import SqlEventStore; SqlEventStore('sqlite:///{path}').close()", "alembic sqlalchemy"),
-        ("from eventstore.sql import SqlEventStore; SqlEventStore('sqlite:///{path}-new').close()", "alembic"),
+        ("from eventstore.sqlite import SqliteEventStore; SqliteEventStore('sqlite:///{path}').close()", "alembic sqlalchemy"),
+        ("from eventstore.sqlite import SqliteEventStore; SqliteEventStore('sqlite:///{path}-new').close()", "alembic"),
         (
             "from eventstore.reading import open_read_only; open_read_only('{path}').close()",
             "alembic sqlalchemy urllib pathlib asyncio",

@@ -8,7 +8,7 @@ import pytest
 
 from eventstore import NO_STREAM, EventStore, RecordedEvent, Rows, StoreOutdated, StoreTooNew, Table
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import PoisonedError, Steps, Versions, event, events
 
 
@@ -33,10 +33,10 @@ class Places:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._opened: list[SqlEventStore] = []
+        self._opened: list[SqliteEventStore] = []
 
     def open(self, *projections: Steps | Versions, catch_up: tuple[Steps, ...] = ()) -> EventStore:
-        self._opened.append(SqlEventStore(f"sqlite:///{self.path}", projections=projections, catch_up=catch_up))
+        self._opened.append(SqliteEventStore(f"sqlite:///{self.path}", projections=projections, catch_up=catch_up))
         return self._opened[-1]
 
     def read(self, *projections: Steps | Versions) -> list[tuple[object, ...]]:

@@ -12,14 +12,14 @@ from sqlalchemy import create_engine
 
 from eventstore import NO_STREAM, Guard
 from eventstore.revisions import APPLICATION_ID, REVISIONS
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from eventstore.upgrade import migrations, upgrade
 from tests.contract.event_store_examples import event
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    SqlEventStore(f"sqlite:///{tmp_path}/fresh.db").close()
+    SqliteEventStore(f"sqlite:///{tmp_path}/fresh.db").close()
     connection = sqlite3.connect(tmp_path / "fresh.db")
     yield connection
     connection.close()
@@ -65,7 +65,7 @@ def test_the_table_of_events_has_the_columns_that_are_promised(fresh: sqlite3.Co
 
 
 def test_every_question_of_an_append_is_answered_by_an_index(tmp_path: Path) -> None:
-    store = SqlEventStore(f"sqlite:///{tmp_path}/events.db")
+    store = SqliteEventStore(f"sqlite:///{tmp_path}/events.db")
     asked: list[str] = []
     store._connection.set_trace_callback(asked.append)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import NO_STREAM, StoreOutdated, StoreUnavailable, reading, sql, sqlite_file, upgrade
+from eventstore import NO_STREAM, StoreOutdated, StoreUnavailable, reading, sqlite, sqlite_file, upgrade
 from eventstore.chain import verify
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps, event, events
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +38,7 @@ Later = Callable[..., None]
 def older(tmp_path: Path) -> Path:
     """A store as this program leaves it: the first revision, three events and a read model."""
     path = tmp_path / "events.db"
-    store = SqlEventStore(f"sqlite:///{path}", projections=[Steps()])
+    store = SqliteEventStore(f"sqlite:///{path}", projections=[Steps()])
     store.append("a", events(3), expected_version=NO_STREAM)
     store.close()
     return path
@@ -56,7 +56,7 @@ def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Later:
             text = MIGRATION.format(revision=revision, before=before, body=body)
             (place / "versions" / f"{revision}_later.py").write_text(text, encoding="utf-8")
         monkeypatch.setattr(upgrade, "migrations", lambda: place)
-        for module in (sql, reading, sqlite_file):
+        for module in (sqlite, reading, sqlite_file):
             monkeypatch.setattr(module, "REVISIONS", tuple(revisions))
 
     return turn
@@ -65,7 +65,7 @@ def later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Later:
 def test_upgrades_an_older_store_at_its_first_use(older: Path, later: Later) -> None:
     later(NOTES, COMMENT)
 
-    store = SqlEventStore(f"sqlite:///{older}", projections=[Steps()])
+    store = SqliteEventStore(f"sqlite:///{older}", projections=[Steps()])
 
     assert store.query("SELECT version_num FROM alembic_version") == [("0003",)]
     assert store.query("SELECT comment FROM store") == [("moved here",)]
@@ -78,10 +78,10 @@ def test_upgrades_an_older_store_at_its_first_use(older: Path, later: Later) -> 
 
 def test_upgrades_from_wherever_a_store_stands(older: Path, later: Later) -> None:
     later(NOTES)
-    SqlEventStore(f"sqlite:///{older}").close()
+    SqliteEventStore(f"sqlite:///{older}").close()
     later(NOTES, COMMENT, directory="more migrations")
 
-    store = SqlEventStore(f"sqlite:///{older}")
+    store = SqliteEventStore(f"sqlite:///{older}")
 
     assert store.query("SELECT version_num FROM alembic_version") == [("0003",)]
     store.close()
@@ -95,11 +95,11 @@ def test_a_failing_migration_leaves_the_store_as_it_was(
     later(*bodies)
 
     with pytest.raises(StoreUnavailable, match="no such table: missing"):
-        SqlEventStore(f"sqlite:///{older}")
+        SqliteEventStore(f"sqlite:///{older}")
 
     assert _dump(older) == before
     monkeypatch.undo()  # Back to the program that wrote it.
-    store = SqlEventStore(f"sqlite:///{older}")
+    store = SqliteEventStore(f"sqlite:///{older}")
     assert store.append("a", [event()], expected_version=2) == 3
     store.close()
 
@@ -120,17 +120,17 @@ def test_says_so_when_another_writer_is_in_the_way(older: Path, later: Later) ->
     other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(StoreUnavailable, match="is locked by another program"):
-        SqlEventStore(f"sqlite:///{older}", busy_timeout_s=0.05)
+        SqliteEventStore(f"sqlite:///{older}", busy_timeout_s=0.05)
 
     other.execute("ROLLBACK")
     other.close()
-    SqlEventStore(f"sqlite:///{older}").close()
+    SqliteEventStore(f"sqlite:///{older}").close()
 
 
 def test_finds_migrations_in_a_directory_with_a_percent_sign(older: Path, later: Later) -> None:
     later(NOTES, directory="100% of them: here")
 
-    store = SqlEventStore(f"sqlite:///{older}")
+    store = SqliteEventStore(f"sqlite:///{older}")
 
     assert store.query("SELECT version_num FROM alembic_version") == [("0002",)]
     store.close()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from orchestrator.cli.main import main
 from orchestrator.projections.registry import inline
 from tests.unit.orchestrator.histories import Clock, World
@@ -42,7 +42,7 @@ def world(project: Path) -> World:
     """The project's store, for writing."""
     clock = Clock()
     path = project / ".claude" / "popkit" / "events.db"
-    return World(SqlEventStore(f"sqlite:///{path}", projections=inline(), now=clock), clock)
+    return World(SqliteEventStore(f"sqlite:///{path}", projections=inline(), now=clock), clock)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from tests.unit.orchestrator.cli.conftest import Run
 from tests.unit.orchestrator.histories import Clock, World
 
@@ -66,7 +66,7 @@ def test_an_up_to_date_store_stays_as_it_is(world: World, run: Run) -> None:
 def test_read_models_that_are_missing_are_built(project: Path, run: Run) -> None:
     clock = Clock()
     path = project / ".claude" / "popkit" / "events.db"
-    story = World(SqlEventStore(f"sqlite:///{path}", now=clock), clock).deployment().to_verified()
+    story = World(SqliteEventStore(f"sqlite:///{path}", now=clock), clock).deployment().to_verified()
 
     ended = run("store", "upgrade")
     assert "schema revision 0001 as before; read models built: deploy_history, deployments, metrics, releases, slots" in ended.out

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore.reading import open_read_only
-from eventstore.sql import SqlEventStore
+from eventstore.sqlite import SqliteEventStore
 from orchestrator.domain.events import DeploymentContinued, DeploymentPaused
 from orchestrator.domain.lifecycle import State, Trigger, allowed
 from orchestrator.domain.questions import CONFIRM_DEPLOY, STEP_OUTCOME
@@ -28,7 +28,7 @@ def test_the_names_that_readers_check_are_those_of_the_folds() -> None:
 def test_a_store_on_disc_has_them_and_can_be_read_without_the_folds(tmp_path: Path) -> None:
     clock = Clock()
     path = tmp_path / "events.db"
-    world = World(SqlEventStore(f"sqlite:///{path}", projections=inline(), now=clock), clock)
+    world = World(SqliteEventStore(f"sqlite:///{path}", projections=inline(), now=clock), clock)
     story = world.deployment().to_verified()
 
     reader = open_read_only(str(path), READ_MODELS)

@@ -2,7 +2,7 @@
 
 A file that is up to date is opened by the driver alone: the import would be half of what a command takes to start. One connection
 is held open for the store's life, by the thread that opened it. SQLite runs in WAL mode with ``synchronous=FULL``: an
-acknowledged append survives a power cut. Start reading at `SqlEventStore.append`.
+acknowledged append survives a power cut. Start reading at `SqliteEventStore.append`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ROOM_BYTES = 512 * 1024
 """In the log, for about 120 pages: as much as a deployment of a few steps writes."""
 
 
-class SqlEventStore(SqlReader):
+class SqliteEventStore(SqlReader):
     """`EventStore` on SQLite.
 
     Args:
