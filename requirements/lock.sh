@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Renews the locked requirements from pyproject.toml: hashes yes, index addresses no.
-#   runtime.txt  what pop-deploy needs to run        build.txt  what building it, also in place, needs besides
+#   runtime.txt  what pop-deploy needs to run, with its extras        build.txt  what building it, also in place, needs besides
 #   dev.txt      all of it, and what the tests need
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +10,9 @@ trap 'rm -rf "$work"' EXIT
 import pathlib, sys, tomllib
 project = tomllib.loads(pathlib.Path(sys.argv[1]).read_text())
 work = pathlib.Path(sys.argv[2])
-runtime, dev = project["project"]["dependencies"], project["dependency-groups"]["dev"]
+extras = project["project"]["optional-dependencies"].values()
+runtime = [*project["project"]["dependencies"], *(wanted for extra in extras for wanted in extra)]
+dev = project["dependency-groups"]["dev"]
 build = [*project["build-system"]["requires"], "editables"]
 for name, wanted in {"runtime": runtime, "build": build, "dev": [*runtime, *build, *dev]}.items():
     (work / f"{name}.in").write_text("\n".join(wanted) + "\n")
