@@ -2,6 +2,7 @@
 # make check   format, lint, types, fast tests (< 60 s)               make crash   kill real processes at every recorded instant
 # make bench   ratios against raw commands and raw sqlite3            make docs    write the generated pages and schemas anew
 # make wheel   build dist/pop_deploy-*.whl                            make lock    renew requirements/ from pyproject.toml
+# make soak    deploy to many slots while processes are killed; SOAK="--store postgresql+psycopg://..." for another store
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ JOBS ?= auto
 TEST_JOBS ?= 4
 CRASH_JOBS ?= 6
 
-.PHONY: check format lint types unit test crash coverage bench demo docs lock wheel clean
+.PHONY: check format lint types unit test crash coverage soak bench demo docs lock wheel clean
 
 check: format lint types unit
 
@@ -25,7 +26,7 @@ types: $(VENV)/dev
 	$(BIN)/mypy
 
 unit: $(VENV)/dev
-	$(BIN)/pytest -n $(JOBS) -m "not docker and not e2e and not crash" tests/unit tests/contract tests/architecture tests/docs tests/stateful
+	$(BIN)/pytest -n $(JOBS) -m "not docker and not postgres and not e2e and not crash and not simulation" tests/unit tests/contract tests/architecture tests/docs tests/stateful tests/simulation
 
 test: $(VENV)/dev
 	$(BIN)/pytest -n $(TEST_JOBS) -m "not crash"
@@ -37,6 +38,9 @@ coverage: $(VENV)/dev
 	$(BIN)/coverage run -m pytest -p no:xdist tests/unit/orchestrator/domain tests/unit/orchestrator/services tests/unit/eventstore \
 	  tests/contract/test_event_stores.py tests/stateful
 	$(BIN)/coverage report --include='orchestrator/domain/*,eventstore/*' --fail-under=90
+
+soak: $(VENV)/dev
+	$(BIN)/python -m tests.soak $(SOAK)
 
 bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks

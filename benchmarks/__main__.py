@@ -13,7 +13,20 @@ from collections.abc import Iterator
 from benchmarks import report
 from benchmarks.harness import Figure, Skipped, scratch_directory
 
-BENCHMARKS = ("docker", "start", "history", "steps", "children", "append", "replay", "output")
+BENCHMARKS = (
+    "docker",
+    "start",
+    "history",
+    "steps",
+    "children",
+    "append",
+    "postgres",
+    "replay",
+    "verify",
+    "memory",
+    "dbos",
+    "output",
+)
 
 
 def main() -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -42,6 +43,11 @@ class Written:
     stream: str
     time: str
     new: NewEvent
+
+
+def written() -> Iterator[Written]:
+    """The events of one deployment after another, for ever."""
+    return chain.from_iterable(deployments(datetime(2024, 1, 1, tzinfo=UTC)))
 
 
 def deployments(first: datetime) -> Iterator[list[Written]]:

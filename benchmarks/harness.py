@@ -24,11 +24,12 @@ DEADLINE_S = 900
 
 
 class Unit(Enum):
-    """What a limit bounds: our time as a multiple of theirs, the seconds that we take more, or our memory."""
+    """What a limit bounds: our time as a multiple of theirs, the seconds that we take more, our memory, or that as a multiple."""
 
     TIMES = "x"
     MORE_MS = "ms more"
     MB = "MB"
+    MB_TIMES = "x of MB"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Figure:
     """One measured line.
 
     Attributes:
-        ours_s, theirs_s: Medians; of one event or step where *per* says so. With `Unit.MB`, *ours_s* is megabytes.
+        ours_s, theirs_s: Medians; of one event or step where *per* says so. With `Unit.MB` and `Unit.MB_TIMES`, megabytes.
         runs: How often each side ran, the warming up not counted.
     """
 
@@ -71,7 +72,7 @@ class Figure:
 
     @property
     def value(self) -> float:
-        if self.limit.unit is Unit.TIMES:
+        if self.limit.unit in (Unit.TIMES, Unit.MB_TIMES):
             return self.ours_s / self.theirs_s
         return (self.ours_s - self.theirs_s) * 1000 if self.limit.unit is Unit.MORE_MS else self.ours_s
 
@@ -87,6 +88,8 @@ class Figure:
         """Ours and theirs, for people."""
         if self.limit.unit is Unit.MB:
             return f"{self.ours_s:.0f} MB", ""
+        if self.limit.unit is Unit.MB_TIMES:
+            return f"{self.ours_s:.1f} MB", f"{self.theirs_s:.1f} MB"
         return _seconds(self.ours_s) + self.per, _seconds(self.theirs_s) + self.per
 
 
@@ -153,6 +156,26 @@ def cache() -> Path:
     return base
 
 
+def cached_venv(requirement: str) -> Path:
+    """The interpreter of a virtual environment with *requirement* (``name==version``) alone: nothing of ours ever depends on it.
+
+    It is made once, in the cache; installing needs an index that pip can reach.
+
+    Raises:
+        RuntimeError, OSError: It cannot be made.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pop-deploy-bench"
+    place = base / requirement.replace("==", "-")
+    python, complete = place / "bin" / "python", place / "complete"
+    if not complete.exists():
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        program([sys.executable, "-m", "venv", "--clear", place])()
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", requirement]
+        program([python, *install])()
+        complete.touch()
+    return python
+
+
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
     """A directory for one benchmark; what running steps leave in the user's state directory goes there too."""
@@ -163,7 +186,9 @@ def scratch_directory() -> Iterator[Path]:
 
 
 def _amount(value: float, unit: Unit) -> str:
-    return {Unit.TIMES: f"{value:.2f}x", Unit.MORE_MS: f"{value:+.0f} ms", Unit.MB: f"{value:.0f} MB"}[unit]
+    if unit in (Unit.TIMES, Unit.MB_TIMES):
+        return f"{value:.2f}x"
+    return f"{value:+.0f} ms" if unit is Unit.MORE_MS else f"{value:.0f} MB"
 
 
 def _seconds(value: float) -> str:

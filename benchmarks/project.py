@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from orchestrator.bootstrap import open_workspace
+from orchestrator.domain.events import DeploymentDeployed
 from orchestrator.domain.plan import Mode, Step
 from orchestrator.rendering.progress import SilentProgress
 from orchestrator.services.confirm import confirm
@@ -49,20 +50,34 @@ def workspace_of(project: Path) -> Iterator[Workspace]:
 
 
 @contextmanager
-def ready_to_run(workspace: Workspace) -> Iterator[Road]:
-    """A confirmed deployment that holds its slot: what is left is `run_steps`. It is closed at the end."""
+def held(workspace: Workspace) -> Iterator[tuple[Journal, Planned]]:
+    """A confirmed deployment that holds its slot; what is left is its execution. It is closed at the end."""
     journal = request(workspace, Wish(target="fake", mode=Mode.DEPLOY), {})
     planned = prepare(workspace, journal)
     confirm(workspace, journal, how="yes")
     with hold(workspace, journal):
-        yield _road(workspace, journal, planned)
+        yield journal, planned
         journal.record(journal.deployment.fail("benchmark", "its end does not matter"))
 
 
+@contextmanager
+def ready_to_run(workspace: Workspace) -> Iterator[Road]:
+    """The same after its beginning: what is left is `run_steps`."""
+    with held(workspace) as (journal, planned):
+        yield _road(workspace, journal, planned)
+
+
+def run_whole(workspace: Workspace, journal: Journal, planned: Planned) -> None:
+    """The execution of a deployment whose steps do nothing, from the event that begins it to the one that ends it."""
+    run_all(without_effect(_road(workspace, journal, planned)))
+    journal.record(DeploymentDeployed(release=planned.plan.release.to_json()))
+
+
 def _road(workspace: Workspace, journal: Journal, planned: Planned) -> Road:
-    assert journal.guard is not None and journal.deployment.forward is not None
+    assert journal.guard is not None
     journal.record(journal.deployment.start(journal.guard.version))
     steps = journal.deployment.forward
+    assert steps is not None
     return Road(workspace, journal, planned.target, steps, len(steps.records))
 
 

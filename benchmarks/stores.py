@@ -1,7 +1,8 @@
 """Stores with many events, as the program itself would have written them. Not a benchmark.
 
 Streams, event classes, codec, hash chain and read models are the product's own; only the appends are made in bulk, without an
-fsync for each, because a million of them would take minutes. A store is kept in the cache until the code that wrote it changes.
+fsync for each, because a million of them would take minutes. A store is kept in the cache, outside the checkout, until it would
+hold something else: another schema, other read models, other events or another chain.
 """
 
 from __future__ import annotations
@@ -12,23 +13,28 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache as once
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.deployments import deployments
-from benchmarks.harness import ROOT, cache
+from benchmarks.harness import cache
 from eventstore.chain import GENESIS, link
 from eventstore.events import Head, RecordedEvent
 from eventstore.reading import COLUMNS
+from eventstore.revisions import REVISIONS
+from eventstore.schema import sqlite_ddl
 from eventstore.sqlite import SqliteEventStore
 from orchestrator.projections.registry import inline
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+_SAMPLE = 1_000
 
 
 def store_with(events: int) -> Path:
     """A project's data directory whose store has at least *events* events, with all read models."""
-    directory = cache() / f"events-{events}-{_code_digest()}"
+    directory = cache() / f"events-{events}-{_content_digest()}"
     if not directory.exists():
         for outdated in cache().glob(f"events-{events}-*"):
             shutil.rmtree(outdated)
@@ -65,12 +71,11 @@ def _recorded(count: int) -> Iterator[RecordedEvent]:
             return
 
 
-def _code_digest() -> str:
-    """Of all that decides what such a store holds."""
-    here = Path(__file__).parent
-    sources = [here / "stores.py", here / "deployments.py", *sorted((ROOT / "eventstore").glob("*.py"))]
-    sources += [*sorted((ROOT / "orchestrator" / "projections").glob("*.py")), ROOT / "orchestrator" / "domain" / "events.py"]
-    digest = hashlib.sha256()
-    for path in sources:
-        digest.update(path.read_bytes())
+@once
+def _content_digest() -> str:
+    """Of all that decides what such a store holds: schema, read models, and the first events with their hashes."""
+    models = [(model.name, model.version, [table.create_statements() for table in model.tables]) for model in inline()]
+    digest = hashlib.sha256(repr((REVISIONS, sqlite_ddl(), models)).encode())
+    for event in islice(_recorded(_SAMPLE), _SAMPLE):
+        digest.update(event.hash)
     return digest.hexdigest()[:12]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from eventstore.chain import link
-from eventstore.errors import EventStoreError, GuardFailed, WrongExpectedVersion
+from eventstore.chain import link, verify
+from eventstore.errors import ChainBroken, EventStoreError, GuardFailed, WrongExpectedVersion
 from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.store import EventReader
 
@@ -40,14 +40,49 @@ def check_versions(
     store: EventReader, stream: str, expected_version: int, guard: Guard | None, attachments: Sequence[Attachment]
 ) -> None:
     """Refuse what came too late; asked inside the transaction, so that the answer still holds when it commits."""
-    actual = store.version(stream)
+    check_read(
+        store, stream, expected_version, store.version(stream), guard, store.version(guard.stream) if guard else -1, attachments
+    )
+
+
+def check_read(
+    store: EventReader,
+    stream: str,
+    expected_version: int,
+    actual: int,
+    guard: Guard | None,
+    held: int,
+    attachments: Sequence[Attachment],
+) -> None:
+    """`check_versions`, where the *actual* version of the stream and the one *held* by the guard's were read already."""
     if actual != expected_version:
         raise WrongExpectedVersion(stream, expected_version, actual)
-    if guard is not None and (held := store.version(guard.stream)) != guard.version:
+    if guard is not None and held != guard.version:
         raise GuardFailed(guard.stream, guard.version, held)
     for item in attachments:
         if next(store.attachments(stream, item.name), None) is not None:
             raise EventStoreError(f"{stream} has an attachment {item.name} already, it is never replaced: nothing was written")
+
+
+def check_adopted(
+    store: EventReader, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]]
+) -> Head:
+    """Refuse what does not come next (see `EventStore.adopt`), inside the transaction. Returns the head as it will be."""
+    head = store.head()
+    if head.position and store.store_id != store_id:
+        raise EventStoreError(f"this store ({store.store_id}) is not the one that those events belong to ({store_id})")
+    reached = verify(events, head, tombstones=True)
+    versions: dict[str, int] = {}
+    for event in events:
+        version = versions[event.stream] + 1 if event.stream in versions else store.version(event.stream) + 1
+        if event.version != version:
+            raise ChainBroken(event.position, f"version {event.version} of {event.stream}, where {version} comes next")
+        versions[event.stream] = version
+    for stream, item in attachments:
+        check_names(stream, [NewEvent("-", b"")], [item])
+        if next(store.attachments(stream, item.name), None) is not None:
+            raise EventStoreError(f"{stream} has an attachment {item.name} already, it is never replaced: nothing was written")
+    return reached
 
 
 def chained(head: Head, stream: str, version: int, time: str, events: Sequence[NewEvent]) -> list[RecordedEvent]:

@@ -1,7 +1,10 @@
 """The hash chain: each event's hash covers all its columns and the hash before it.
 
 It proves that no event between two known hashes was changed, removed, inserted or reordered. It does not prove that the newest
-events were not cut off, nor that the whole chain was not written anew: for that a head must be kept somewhere else.
+events were not cut off, nor that the whole chain was not written anew: for that a head must be kept somewhere else. Start at
+`verify`, which stops at the first event that is wrong; `eventstore.walking` finds and names them all.
+
+An event whose content lies in an archive (`eventstore.archive`) leaves a `tombstone`: its place and its hashes, nothing else.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from eventstore.errors import ChainBroken
 from eventstore.events import Head, NewEvent, RecordedEvent
 
 GENESIS = bytes(32)
+ARCHIVED = "$archived"
+"""Type of a tombstone; with it, schema version 0 and no content at all."""
 
 
 def link(previous: Head, stream: str, version: int, time: str, event: NewEvent) -> RecordedEvent:
@@ -33,8 +38,30 @@ def link(previous: Head, stream: str, version: int, time: str, event: NewEvent) 
     )
 
 
-def verify(events: Iterable[RecordedEvent], after: Head = Head(0, GENESIS)) -> Head:  # noqa: B008 - an immutable tuple
+def tombstone(event: RecordedEvent) -> RecordedEvent:
+    """What stays in the store of an event that was archived: the chain still links, the content is proven by the archive."""
+    return event._replace(type=ARCHIVED, schema_version=0, data=b"", metadata=b"")
+
+
+def is_tombstone(event: RecordedEvent) -> bool:
+    return event.type == ARCHIVED and event.schema_version == 0 and not event.data and not event.metadata
+
+
+def is_intact(event: RecordedEvent) -> bool:
+    """Whether the event's hash is that of its columns."""
+    return event.hash == digest_of(event)
+
+
+def verify(
+    events: Iterable[RecordedEvent],
+    after: Head = Head(0, GENESIS),  # noqa: B008 - an immutable tuple
+    *,
+    tombstones: bool = False,
+) -> Head:
     """Walk *events*, which must follow *after* in order, and return the head reached.
+
+    Args:
+        tombstones: Let them pass by their hashes alone; otherwise they are events that were changed.
 
     Raises:
         ChainBroken: Names the first event that is missing, moved or changed.
@@ -45,17 +72,23 @@ def verify(events: Iterable[RecordedEvent], after: Head = Head(0, GENESIS)) -> H
             raise ChainBroken(position + 1, f"missing, the next one found is {event.position}")
         if event.previous_hash != previous:
             raise ChainBroken(event.position, "does not follow the event before it: one of the two was replaced or removed")
-        if not _is_intact(event):
+        if not is_intact(event) and not (tombstones and is_tombstone(event)):
             raise ChainBroken(event.position, f"its content ({event.type} in {event.stream}) is not what was recorded")
         position, previous = event.position, event.hash
     return Head(position, previous)
 
 
-def _is_intact(event: RecordedEvent) -> bool:
+def digest_of(event: RecordedEvent, *, previous: bytes | None = None, position: int | None = None) -> bytes | None:
+    """The hash that the columns of *event* give, or would give behind *previous* or at *position*.
+
+    None if they are none that could have been recorded: SQLite keeps any type in any column, an edit by hand leaves text where
+    bytes were.
+    """
+    before = event.previous_hash if previous is None else previous
     try:
-        return event.hash == _digest(event.previous_hash, *event[:8])
-    except TypeError:  # SQLite keeps any type in any column: an edit by hand leaves text where bytes were.
-        return False
+        return _digest(before, event.position if position is None else position, *event[1:8])
+    except (TypeError, ValueError):
+        return None
 
 
 def _digest(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from types import NoneType
 from typing import Any, TypeVar
 
 import orjson
@@ -42,6 +43,7 @@ class Codec:
         self._classes: dict[str, tuple[type[Any], int]] = {}
         self._names: dict[type[Any], tuple[str, int]] = {}
         self._upcasters: dict[tuple[str, int], Upcaster] = {}
+        self._checks: dict[type[Any], list[_Check]] = {}
 
     def event(self, name: str, *, schema_version: int = 1) -> Callable[[C], C]:
         """Register a class under *name*; *schema_version* is what is written now."""
@@ -105,9 +107,21 @@ class Codec:
             values = orjson.loads(data)
             if schema_version != current:
                 values = self._upcast(name, schema_version, current, values)
-            return cls(**values)
+            event = cls(**values)
+            self._check(event)
+            return event
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise CodecError(f"{name} of schema version {schema_version} does not fit its class: {error!r}") from error
+
+    def _check(self, event: Any) -> None:
+        """Raise TypeError when a field holds another type of value than its class says: nothing behind here looks again."""
+        checks = self._checks.get(type(event))
+        if checks is None:
+            checks = self._checks[type(event)] = _checks(type(event))
+        for name, types, inside in checks:
+            value = getattr(event, name)
+            if type(value) not in types or (inside and type(value) is list and any(type(item) not in inside for item in value)):
+                raise TypeError(f"{name}: {type(value).__name__} is not what stands there")
 
     def _upcast(self, name: str, version: int, current: int, values: dict[str, Any]) -> dict[str, Any]:
         for step in range(version, current):
@@ -116,6 +130,50 @@ class Codec:
                 raise CodecError(f"{name}: no upcaster from schema version {step} to {step + 1}")
             values = upcaster(values)
         return values
+
+
+_Types = tuple[type, ...]
+_Check = tuple[str, _Types, _Types]
+"""A field, the types that its value may have, and those of the items where it is a list (() for any)."""
+_JSON_TYPES: dict[str, _Types] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "float": (float, int),
+    "None": (NoneType,),
+    "dict": (dict,),
+    "list": (list,),
+}
+
+
+def _checks(cls: type[Any]) -> list[_Check]:
+    """What the annotations of the dataclass *cls* say, as far as it is JSON; a field of any other type is not checked.
+
+    They are read as they are written: evaluating them would cost more than all else that is done with an event.
+    """
+    found = []
+    for field in fields(cls):
+        kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
+        types, inside = _types(kind), _types(kind.partition("list[")[2].rpartition("]")[0])
+        if types:
+            found.append((field.name, types, inside))
+    return found
+
+
+def _types(kind: str) -> _Types:
+    """Of ``list[str] | None``: list and NoneType. () if any part of it is unknown here."""
+    outside, depth = "", 0
+    for character in kind:
+        depth -= character == "]"
+        outside += "" if depth else character
+        depth += character == "["
+    parts = [part.strip().partition("[")[0] for part in outside.split("|")]
+    names = [_ALIASES.get(part, part) for part in parts]
+    return tuple(each for name in names for each in _JSON_TYPES[name]) if all(name in _JSON_TYPES for name in names) else ()
+
+
+_ALIASES = {"Json": "dict", "NoneType": "None"}
+"""``Json`` is what a program may call a JSON object."""
 
 
 def _as_dict(value: Any) -> dict[str, Any]:

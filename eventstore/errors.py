@@ -5,6 +5,7 @@ EventStoreError
 ├── GuardFailed            the guarding stream has moved on: this writer was replaced; nothing was written
 ├── StoreUnavailable       the store cannot be opened, read or written as asked
 │   ├── NotAStore          the file is something else; left untouched
+│   ├── StoreMissing     nothing was recorded there yet
 │   ├── StoreTooNew        written by a newer program; left untouched
 │   ├── StoreOutdated      opened for reading only, but must be upgraded first
 │   └── StoreMoved         the file was renamed or removed while open; nothing was written
@@ -41,6 +42,10 @@ class StoreUnavailable(EventStoreError):
 
 class NotAStore(StoreUnavailable):
     """The file is something else; it was left untouched."""
+
+
+class StoreMissing(StoreUnavailable):
+    """Nothing was recorded there yet."""
 
 
 class StoreTooNew(StoreUnavailable):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-from eventstore.appending import Now, chained, check_names, check_versions, transaction, utc_now
+from eventstore.appending import Now, chained, check_adopted, check_names, check_versions, transaction, utc_now
 from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
@@ -53,6 +53,19 @@ class MemoryEventStore:
         self._attachments |= {(stream, item.name): item.parts for item in attachments if item.parts}
         return recorded[-1].version
 
+    def adopt(self, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]] = ()) -> Head:
+        """See `EventStore.adopt`."""
+        with self._transaction() as cursor:
+            head = check_adopted(self, store_id, events, attachments)
+            if events:
+                self._projector.apply(cursor, events, self.read_all)
+        self.store_id = store_id
+        self._events += events
+        for event in events:
+            self._streams.setdefault(event.stream, []).append(event)
+        self._attachments |= {(stream, item.name): item.parts for stream, item in attachments if item.parts}
+        return head
+
     def read_stream(self, stream: str, after_version: int = -1) -> Iterator[RecordedEvent]:
         return iter(self._streams.get(stream, [])[max(after_version + 1, 0) :])
 
@@ -69,6 +82,9 @@ class MemoryEventStore:
     def attachments(self, stream: str, name: str) -> Iterator[bytes]:
         return iter(self._attachments.get((stream, name), ()))
 
+    def attached(self, stream: str | None = None) -> Iterator[tuple[str, str]]:
+        return iter(sorted(key for key in self._attachments if stream in {None, key[0]}))
+
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._tables.execute(statement, parameters).fetchall()
@@ -82,6 +98,11 @@ class MemoryEventStore:
     def catch_up(self, name: str) -> int:
         with self._transaction() as cursor:
             return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Nobody else can write: a store in memory belongs to one thread."""
+        yield
 
     def close(self) -> None:
         self._tables.close()

@@ -7,18 +7,22 @@ inline one follows in each append's transaction. A writer that does not know it 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from eventstore.errors import EventStoreError, StoreTooNew
+from eventstore.cursor import Cursor
+from eventstore.errors import CodecError, EventStoreError, StoreTooNew
 from eventstore.events import RecordedEvent
-from eventstore.projection import Projection
+from eventstore.projection import Projection, Table
 from eventstore.rows import BufferedRows
 
 ReadAll = Callable[[int, frozenset[str]], Iterator[RecordedEvent]]
 
 _OURS = frozenset({"events", "attachments", "projections", "store", "alembic_version"})
 _NEVER = (-1, 0)
+_CHECKPOINT = (
+    "INSERT INTO projections (name, version, position) VALUES (?, ?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET version = excluded.version, position = excluded.position"
+)
 _MOVE = "UPDATE projections SET position = ? WHERE position = ? AND (name, version) IN (VALUES {})"
 
 
@@ -28,9 +32,19 @@ class Projector:
     Args:
         inline: Folded in the append's own transaction.
         catch_up: Folded by `catch_up`, from their checkpoint.
+        create: The statements that make a table in this database.
+        buffered: Makes the rows that a fold reads and writes.
     """
 
-    def __init__(self, inline: Sequence[Projection], catch_up: Sequence[Projection] = ()) -> None:
+    def __init__(
+        self,
+        inline: Sequence[Projection],
+        catch_up: Sequence[Projection] = (),
+        *,
+        create: Callable[[Table], list[str]] = Table.create_statements,
+        buffered: Callable[[Cursor], BufferedRows] = BufferedRows,
+    ) -> None:
+        self._create, self._buffered = create, buffered
         self._inline = {projection.name: projection for projection in inline}
         self._later = {projection.name: projection for projection in catch_up}
         self._all = self._inline | self._later
@@ -38,24 +52,49 @@ class Projector:
         # `types` may be made anew each time it is asked for.
         self._types = {projection.name: frozenset(projection.types) for projection in inline}
         self._move = _MOVE.format(", ".join(["(?, ?)"] * len(inline)))
-        self._versions = [item for projection in inline for item in (projection.name, projection.version)]
+        self.versions = [item for projection in inline for item in (projection.name, projection.version)]
+        self.count = len(inline)
+        self.named = [projection.name for projection in inline], [projection.version for projection in inline]
 
-    def apply(self, cursor: sqlite3.Cursor, events: Sequence[RecordedEvent], read_all: ReadAll) -> None:
-        """Fold freshly appended *events*, and what a writer without these projections left out, in the caller's transaction."""
+    def apply(self, cursor: Cursor, events: Sequence[RecordedEvent], read_all: ReadAll, *, all_there: bool = False) -> None:
+        """Fold freshly appended *events*, and what a writer without these projections left out, in the caller's transaction.
+
+        Args:
+            all_there: The caller knows that all of them stood at the event before *events*.
+        """
         if not self._inline:
             return
         before, head = events[0].position - 1, events[-1].position
         following: Collection[Projection] = self._inline.values()
-        if cursor.execute(self._move, (head, before, *self._versions)).rowcount < len(following):
+        moved = cursor.execute(self._move, (head, before, *self.versions))
+        if not all_there and moved.rowcount < len(following):
             following = self._following(cursor, read_all, before, head)
-        rows = BufferedRows(cursor)  # a row that several of the events change is written once
+        self.fold(events, self._buffered(cursor), following)
+
+    def fold(self, events: Sequence[RecordedEvent], rows: BufferedRows, following: Collection[Projection] | None = None) -> None:
+        """Fold *events* into the inline projections, or into those *following*; their checkpoints are the caller's.
+
+        Args:
+            rows: Written at the end: a row that several of the events change is written once.
+        """
+        following = self._inline.values() if following is None else following
         for event in events:
             for projection in following:
                 if event.type in self._types[projection.name]:
-                    projection.apply(event, rows)
+                    try:
+                        projection.apply(event, rows)
+                    except _STRANGE as error:
+                        raise _not_followed(projection, event, error) from error
         rows.flush()
 
-    def _following(self, cursor: sqlite3.Cursor, read_all: ReadAll, before: int, head: int) -> list[Projection]:
+    def followed(self, position: str) -> str:
+        """A subquery, its parameters are `versions`: how many inline projections stand exactly at *position*, an expression."""
+        if not self.count:
+            return "0"
+        wanted = ", ".join(["(?, ?)"] * self.count)
+        return f"(SELECT count(*) FROM projections WHERE position = {position} AND (name, version) IN (VALUES {wanted}))"  # noqa: S608
+
+    def _following(self, cursor: Cursor, read_all: ReadAll, before: int, head: int) -> list[Projection]:
         """Some were not at *before*: bring those that a writer left behind up to *head*, and return the others."""
         stored = _stored(cursor)
         # A newer program may have taken a read model over while this one runs: it is left to that program, which catches up.
@@ -65,7 +104,7 @@ class Projector:
             _fold(cursor, read_all, [projection], stored[projection.name][1], head)
         return [p for p in ours if p not in behind]
 
-    def is_behind(self, cursor: sqlite3.Cursor, head: int) -> bool:
+    def is_behind(self, cursor: Cursor, head: int) -> bool:
         """Whether `follow` has something to do.
 
         Raises:
@@ -81,7 +120,7 @@ class Projector:
                 )
         return any(version != p.version or (p.name in self._inline and position < head) for p, version, position in found)
 
-    def follow(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int) -> None:
+    def follow(self, cursor: Cursor, read_all: ReadAll, head: int) -> None:
         """Rebuild what is missing or of an older version, catch up inline ones that are behind, in the caller's transaction."""
         stored = _stored(cursor)
         outdated = [p for name, p in self._all.items() if stored.get(name, _NEVER)[0] != p.version]
@@ -90,12 +129,12 @@ class Projector:
             if projection not in outdated and stored[name][1] < head:
                 _fold(cursor, read_all, [projection], stored[name][1], head)
 
-    def rebuild(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int, name: str | None = None) -> int:
+    def rebuild(self, cursor: Cursor, read_all: ReadAll, head: int, name: str | None = None) -> int:
         """Drop and fold anew, in the caller's transaction. Returns the number of events folded."""
         chosen = list(self._all.values()) if name is None else [_named(self._all, name)]
         return self._rebuild(cursor, read_all, head, chosen)
 
-    def catch_up(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int, name: str) -> int:
+    def catch_up(self, cursor: Cursor, read_all: ReadAll, head: int, name: str) -> int:
         """Fold what *name* has not seen, in the caller's transaction."""
         projection = _named(self._later, name)
         version, after = _stored(cursor)[name]
@@ -103,10 +142,10 @@ class Projector:
             raise StoreTooNew(f"read model {name} was taken over by another version of this program meanwhile")
         return _fold(cursor, read_all, [projection], after, head)
 
-    def _rebuild(self, cursor: sqlite3.Cursor, read_all: ReadAll, head: int, chosen: Sequence[Projection]) -> int:
+    def _rebuild(self, cursor: Cursor, read_all: ReadAll, head: int, chosen: Sequence[Projection]) -> int:
         for table in (table for projection in chosen for table in projection.tables):
             cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
-            for statement in table.create_statements():
+            for statement in self._create(table):
                 cursor.execute(statement)
         return _fold(cursor, read_all, chosen, 0, head)
 
@@ -118,22 +157,34 @@ class Projector:
             )
 
 
-def _fold(cursor: sqlite3.Cursor, read_all: ReadAll, chosen: Sequence[Projection], after: int, head: int) -> int:
+def _fold(cursor: Cursor, read_all: ReadAll, chosen: Sequence[Projection], after: int, head: int) -> int:
     rows, count = BufferedRows(cursor), 0
     for event in read_all(after, frozenset().union(*(projection.types for projection in chosen))):
         for projection in chosen:
             if event.type in projection.types:
-                projection.apply(event, rows)
+                try:
+                    projection.apply(event, rows)
+                except _STRANGE as error:
+                    raise _not_followed(projection, event, error) from error
         count += 1
     rows.flush()
     cursor.executemany(
-        "INSERT OR REPLACE INTO projections (name, version, position) VALUES (?, ?, ?)",
+        _CHECKPOINT,
         [(projection.name, projection.version, head) for projection in chosen],
     )
     return count
 
 
-def _stored(cursor: sqlite3.Cursor) -> dict[str, tuple[int, int]]:
+_STRANGE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What a fold raises for an event whose data is none that its program writes."""
+
+
+def _not_followed(projection: Projection, event: RecordedEvent, error: Exception) -> CodecError:
+    where = f"event {event.position} ({event.type} in {event.stream})"
+    return CodecError(f"{where} holds what read model {projection.name} cannot follow: {error!r}"[:500])
+
+
+def _stored(cursor: Cursor) -> dict[str, tuple[int, int]]:
     """Name to (version of the fold, position followed up to)."""
     return {name: (version, position) for name, version, position in cursor.execute("SELECT * FROM projections")}
 

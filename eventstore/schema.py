@@ -7,6 +7,7 @@ revision to the next; a test compares a store made by `ddl` with one made by all
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Dialect,
     Integer,
@@ -24,15 +25,19 @@ from eventstore.revisions import APPLICATION_ID
 
 metadata = MetaData()
 
+Words = Text().with_variant(Text(collation="C"), "postgresql")
+"""Compared byte by byte, as SQLite does."""
+Position = Integer().with_variant(BigInteger(), "postgresql")
+
 events = Table(
     "events",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("stream", Text, nullable=False),
+    Column("position", Position, primary_key=True, autoincrement=False),
+    Column("stream", Words, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("type", Text, nullable=False),
+    Column("type", Words, nullable=False),
     Column("schema_version", Integer, nullable=False),
-    Column("time", Text, nullable=False),
+    Column("time", Words, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("metadata", LargeBinary, nullable=False),
     Column("previous_hash", LargeBinary, nullable=False),
@@ -43,8 +48,8 @@ events = Table(
 attachments = Table(
     "attachments",
     metadata,
-    Column("stream", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("stream", Words, nullable=False),
+    Column("name", Words, nullable=False),
     Column("part", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
     PrimaryKeyConstraint("stream", "name", "part"),
@@ -53,12 +58,12 @@ attachments = Table(
 projections = Table(
     "projections",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("version", Integer, nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("position", Position, nullable=False),
 )
 
-store = Table("store", metadata, Column("store_id", Text, primary_key=True), Column("created_at", Text, nullable=False))
+store = Table("store", metadata, Column("store_id", Words, primary_key=True), Column("created_at", Words, nullable=False))
 
 # As alembic itself would create it.
 revision = Table(
@@ -69,7 +74,7 @@ revision = Table(
 )
 
 # INSERT OR REPLACE deletes without firing DELETE triggers, so an insert over an existing row is refused by itself.
-APPEND_ONLY = [
+SQLITE_APPEND_ONLY = [
     """CREATE TRIGGER events_no_update BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are never changed'); END""",
     """CREATE TRIGGER events_no_delete BEFORE DELETE ON events
@@ -87,6 +92,41 @@ WHEN EXISTS (SELECT 1 FROM attachments WHERE stream = NEW.stream AND name = NEW.
 BEGIN SELECT RAISE(ABORT, 'attachments are never replaced'); END""",
 ]
 
+POSTGRESQL_APPEND_ONLY = [
+    """CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION '% are never changed, replaced or deleted', TG_TABLE_NAME; END $$""",
+    *(
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        for table in ("events", "attachments")
+    ),
+    # What an append says first that knows what it will find; its question sees all that was committed before the lock.
+    f"""CREATE FUNCTION expect(
+    head bigint, head_hash bytea, stream_ text, version_ bigint, guard text, guard_version bigint,
+    names text[], versions bigint[],
+    new_head bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE moved bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock({APPLICATION_ID}, 0);
+    IF NOT EXISTS (
+        SELECT FROM (SELECT position, hash FROM events ORDER BY position DESC LIMIT 1) AS newest
+        WHERE position = head AND hash = head_hash
+          AND coalesce((SELECT version FROM events WHERE stream = stream_ ORDER BY version DESC LIMIT 1), -1) = version_
+          AND coalesce((SELECT version FROM events WHERE stream = guard ORDER BY version DESC LIMIT 1), -1) = guard_version
+    ) THEN
+        RAISE EXCEPTION 'something else stands there';
+    END IF;
+    UPDATE projections SET position = new_head
+        WHERE position = head AND (name, version) IN (SELECT * FROM unnest(names, versions));
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved <> cardinality(names) THEN
+        RAISE EXCEPTION 'a read model was left behind';
+    END IF;
+END $$""",  # noqa: S608 - a constant
+]
+"""An append is checked by the client when it has asked; `expect` lets one that need not ask do all in one packet."""
+
 
 def sqlite_ddl() -> list[str]:
     """`ddl` for SQLite."""
@@ -95,8 +135,16 @@ def sqlite_ddl() -> list[str]:
     return ddl(sqlite.dialect())
 
 
+def postgresql_ddl() -> list[str]:
+    """`ddl` for PostgreSQL."""
+    from sqlalchemy.dialects import postgresql
+
+    return ddl(postgresql.dialect())  # type: ignore[no-untyped-call]
+
+
 def ddl(dialect: Dialect) -> list[str]:
     """The statements that make an empty store of the newest revision, in order."""
     tables = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
-    mark = [f"PRAGMA application_id = {APPLICATION_ID}"] if dialect.name == "sqlite" else []
-    return [*tables, *APPEND_ONLY, *mark]
+    if dialect.name == "postgresql":
+        return [*tables, *POSTGRESQL_APPEND_ONLY]
+    return [*tables, *SQLITE_APPEND_ONLY, f"PRAGMA application_id = {APPLICATION_ID}"]

@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from eventstore.appending import Now, chained, check_names, check_versions, transaction, utc_now
+from eventstore.appending import Now, chained, check_adopted, check_names, check_versions, transaction, utc_now
+from eventstore.cursor import Cursor
+from eventstore.disk import refuse_network_disk
 from eventstore.errors import StoreMoved, StoreUnavailable
-from eventstore.events import Attachment, Guard, NewEvent
+from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
-from eventstore.reading import COLUMNS, SqlReader
+from eventstore.reading import COLUMNS, SqliteReader
+from eventstore.remembered import Known, RememberingRows
 from eventstore.revisions import REVISIONS
-from eventstore.sqlite_file import BUSY_TIMEOUT_S, inspect, stored_revision, unavailable
+from eventstore.sqlite_file import BUSY_TIMEOUT_S, SqliteErrors, inspect, stored_revision, unavailable
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 _INSERT_PART = "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?, ?, ?)"
@@ -30,7 +33,7 @@ _ROOM_BYTES = 512 * 1024
 """In the log, for about 120 pages: as much as a deployment of a few steps writes."""
 
 
-class SqliteEventStore(SqlReader):
+class SqliteEventStore(SqliteReader):
     """`EventStore` on SQLite.
 
     Args:
@@ -56,9 +59,11 @@ class SqliteEventStore(SqlReader):
     ) -> None:
         path = _sqlite_path(url)
         self._now = now
-        self._projector = Projector(projections, catch_up)
+        self._remembered = _Remembered()
+        self._projector = Projector(projections, catch_up, buffered=self._remembered.rows)
         self._has_room = False
         self._files = path, os.path.realpath(path) + "-wal"
+        refuse_network_disk(path)
         inspect(path)
         _create_private(os.path.realpath(path))
         opened = _identity(path)
@@ -83,15 +88,68 @@ class SqliteEventStore(SqlReader):
         check_names(stream, events, attachments)
         self._refuse_if_moved()
         time = self._now()
-        with self._transaction() as cursor:
+        with self._transaction(appends=True) as cursor:
             self._make_room()
             check_versions(self, stream, expected_version, guard, attachments)
-            recorded = chained(self.head(), stream, expected_version + 1, time, events)
+            head = self.head()
+            known = self._remembered.still_true(cursor)
+            recorded = chained(head, stream, expected_version + 1, time, events)
             cursor.executemany(_INSERT, recorded)
             for item in attachments:
                 cursor.executemany(_INSERT_PART, [(stream, item.name, number, part) for number, part in enumerate(item.parts)])
-            self._projector.apply(cursor, recorded, self.read_all)
+            self._projector.apply(cursor, recorded, self.read_all, all_there=known)
+        self._remembered.valid = True
         return recorded[-1].version
+
+    def adopt(self, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]] = ()) -> Head:
+        """See `EventStore.adopt`."""
+        self._refuse_if_moved()
+        with self._transaction() as cursor:
+            head = check_adopted(self, store_id, events, attachments)
+            cursor.execute("UPDATE store SET store_id = ? WHERE store_id <> ?", (store_id, store_id))
+            cursor.executemany(_INSERT, events)
+            for stream, item in attachments:
+                cursor.executemany(_INSERT_PART, [(stream, item.name, number, part) for number, part in enumerate(item.parts)])
+            if events:
+                self._projector.apply(cursor, events, self.read_all)
+        return head
+
+    def bury(
+        self,
+        streams: Mapping[str, int],
+        note: Sequence[NewEvent],
+        *,
+        allowed: Callable[[], None] = lambda: None,
+        check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Leave only tombstones of whole *streams*, record *note*, and fold the read models anew, in one durable transaction.
+
+        For `eventstore.archive` alone, which has the contents elsewhere by then.
+
+        Args:
+            streams: Name to number of events.
+            allowed: Asked inside the transaction; raises to refuse.
+            check: Its answer must be the same before and after.
+
+        Raises:
+            EventStoreError: A stream has changed, or *check* answers something else: nothing was changed.
+        """
+        from eventstore.burying import bury
+
+        self._refuse_if_moved()
+        with self._transaction() as cursor:
+            allowed()
+            bury(self, cursor, streams, note, self._now(), check, self._projector)
+
+    def compact(self) -> None:
+        """Give free pages back to the disk. Needs as much room as the store, and nobody else at work on it meanwhile.
+
+        Raises:
+            StoreUnavailable: It could not be done; the store is as it was.
+        """
+        with _in_words(self._path):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rebuild(self, name: str | None = None) -> int:
         with self._transaction() as cursor:
@@ -102,7 +160,9 @@ class SqliteEventStore(SqlReader):
             return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Cursor]:
+    def _transaction(self, *, appends: bool = False) -> Iterator[sqlite3.Cursor]:
+        """Whatever is no append may change any row."""
+        self._remembered.valid &= appends
         with _in_words(self._path), transaction(self._connection) as cursor:
             yield cursor
 
@@ -168,11 +228,36 @@ class SqliteEventStore(SqlReader):
         self._connection.execute("PRAGMA synchronous = FULL")
 
 
+class _Remembered:
+    """Rows of the read models, true until another connection has committed anything, be it only a rebuild.
+
+    Attributes:
+        valid: The append that wrote them last was committed, and nothing but appends has written since.
+    """
+
+    def __init__(self) -> None:
+        self.valid = False
+        self._data_version = -1
+        self._rows: Known = {}
+
+    def still_true(self, cursor: sqlite3.Cursor) -> bool:
+        """Asked inside the write transaction; otherwise all is forgotten. The append that asks makes them valid again."""
+        (version,) = cursor.execute("PRAGMA data_version").fetchone()
+        known, self.valid = self.valid and version == self._data_version, False
+        self._data_version = version
+        if not known:
+            self._rows.clear()
+        return known
+
+    def rows(self, cursor: Cursor) -> RememberingRows:
+        return RememberingRows(cursor, self._rows)
+
+
 @contextmanager
 def _in_words(path: str) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except SqliteErrors as error:
         raise unavailable(path, error) from error
 
 

@@ -71,9 +71,17 @@ def stored_revision(connection: sqlite3.Connection, path: str) -> str | None:
     return str(row[0])
 
 
-def unavailable(path: str, error: sqlite3.Error) -> StoreUnavailable:
-    """*error* in words that say what to do."""
+SqliteErrors = (sqlite3.Error, UnicodeDecodeError)
+"""What the driver raises. The second one where a damaged file makes SQLite say something that is not UTF-8."""
+
+
+def unavailable(path: str, error: Exception) -> StoreUnavailable:
+    """*error*, one of `SqliteErrors`, in words that say what to do."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # The low byte is the kind, the rest which kind of it.
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
+        code = sqlite3.SQLITE_CORRUPT
+    elif code == sqlite3.SQLITE_IOERR and _is_full(path):  # where it is the index of the log that finds no room
+        code = sqlite3.SQLITE_FULL
     if code == sqlite3.SQLITE_NOTADB:
         return NotAStore(_NOT_A_DATABASE.format(path))
     return StoreUnavailable(f"{path}{_REASONS.get(code, ': {}').format(error)}")
@@ -91,6 +99,15 @@ _REASONS = {
 }
 
 
+def _is_full(path: str) -> bool:
+    """Not even the smallest file finds room on its disk."""
+    try:
+        disk = os.statvfs(os.path.dirname(os.path.realpath(path)))  # noqa: PTH120 - as light as it gets
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < 32 * 1024
+
+
 def _size(path: str, suffix: str) -> int:
     """Bytes of the file that SQLite keeps beside *path*, 0 if there is none."""
     try:
@@ -105,7 +122,7 @@ def _inspect_database(path: str, *, immutable: bool) -> None:
     try:
         with closing(sqlite3.connect(uri(path, options), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
             stored_revision(connection, path)
-    except sqlite3.Error as error:
+    except SqliteErrors as error:
         refusal = unavailable(path, error)
         # Anything else may come from a writer who began meanwhile; the connection that takes part in locking will tell.
         if isinstance(refusal, NotAStore) or not immutable:

@@ -6,6 +6,7 @@ Backends: `sqlite.SqliteEventStore` (durable) and `memory.MemoryEventStore`; bot
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
@@ -46,8 +47,16 @@ class EventReader(Protocol):
         """The parts of an attachment in order; none if it does not exist."""
         ...
 
+    def attached(self, stream: str | None = None) -> Iterator[tuple[str, str]]:
+        """Every attachment, or those of *stream*, as (stream, name) in the order of both."""
+        ...
+
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a SELECT on the tables of projections; ``?`` marks parameters."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Everything that is read inside is as it stood at the beginning; writers are not held up."""
         ...
 
     def close(self) -> None: ...
@@ -82,6 +91,27 @@ class EventStore(EventReader, Protocol):
             GuardFailed: The guarding stream has moved on; nothing was written.
             StoreUnavailable: Disk full, read-only, locked or moved away; nothing was written.
             EventStoreError: No events, a name that is not one, or an attachment that exists; nothing was written.
+        """
+        ...
+
+    def adopt(self, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]] = ()) -> Head:
+        """Take over events of another store as they are, hashes and times included, in one durable transaction.
+
+        Inline projections follow. A tombstone (`chain.is_tombstone`) is taken over like any event. Either may be empty.
+
+        Args:
+            store_id: Lineage of the other store. A store without events takes it over; any other must have it already.
+            events: Those that come next: the first at ``head().position + 1``, each linked to the one before, each with its own
+                hash, each at the next version of its stream.
+            attachments: (stream, attachment) pairs; a stream need not have its events yet.
+
+        Returns:
+            The head afterwards.
+
+        Raises:
+            ChainBroken: An event does not come next, or is not what its hash says; nothing was written.
+            EventStoreError: Another lineage, or an attachment that exists; nothing was written.
+            StoreUnavailable: As for `append`; nothing was written.
         """
         ...
 

@@ -29,6 +29,15 @@ def upgrade_file(path: str) -> None:
         engine.dispose()
 
 
+def upgrade_database(url: str, schema: str) -> None:
+    """`upgrade` of the PostgreSQL store at *url*, on a connection of its own."""
+    engine = create_engine(url, connect_args={"options": f"-c search_path={schema}"})
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the store's schema to *revision* in one transaction, all migrations or none.
 

@@ -9,24 +9,35 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from eventstore.errors import StoreOutdated, StoreUnavailable
+from eventstore.errors import StoreMissing, StoreOutdated, StoreUnavailable
 from orchestrator import __version__
 from orchestrator.adapters import data_directory
+from orchestrator.adapters.store_place import StorePlace, place_of
 from orchestrator.projections.registry import READ_MODELS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
     from eventstore import EventReader, EventStore
     from orchestrator.adapters.live_output import LiveOutput
     from orchestrator.adapters.signals import StopFlag
     from orchestrator.adapters.store_age import StoreAge
     from orchestrator.config import ProjectConfig, ResolvedTarget
+    from orchestrator.domain.masking import Masker
     from orchestrator.domain.plan import Slot
     from orchestrator.services.init import Surroundings
-    from orchestrator.services.ports import Narrator, SourceFacts
+    from orchestrator.services.ports import Anchors, Locks, Narrator, SourceFacts
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets.base import Target
+
+
+_masker: ContextVar[Masker] = ContextVar("masker")
+"""Of the workspace or live output that was opened last: an error's message is shown where none of them is at hand."""
 
 
 class NoStore(StoreUnavailable):
@@ -44,29 +55,71 @@ def open_reader(directory: str, store: str | None) -> EventReader:
         NoStore: There is none yet.
         StoreUnavailable: It cannot be read.
     """
-    path = store_path(directory, store)
-    if not os.path.exists(path):  # noqa: PTH110 - pathlib would cost a fifth of what `history` may take
-        raise NoStore(f"{path}: nothing was recorded here yet. Next: pop-deploy init, then pop-deploy execute")
-    from eventstore.reading import open_read_only
-
+    place = place_of(directory, store)
     try:
-        return open_read_only(path, READ_MODELS)
+        return _open_read_only(place)
+    except StoreMissing as error:
+        raise NoStore(f"{error}. Next: pop-deploy init, then pop-deploy execute") from error
     except StoreOutdated:
         return open_store(directory, store)
 
 
+def _open_read_only(place: StorePlace) -> EventReader:
+    if place.url is not None:
+        reader: EventReader = postgres("postgres_reading").open_postgres_read_only(place.url, READ_MODELS)
+        return reader
+    from eventstore.reading import open_read_only
+
+    return open_read_only(str(place.path), READ_MODELS)
+
+
 def open_store(directory: str, store: str | None) -> EventStore:
     """The project's events, for writing; made or upgraded when needed."""
-    from eventstore.sqlite import SqliteEventStore
     from orchestrator.projections.registry import inline
 
-    path = store_path(directory, store)
-    data_directory.ensure_private(os.path.dirname(path))  # noqa: PTH120
-    return SqliteEventStore(f"sqlite:///{path}", projections=inline())
+    place = place_of(directory, store)
+    if place.url is not None:
+        opened: EventStore = postgres("postgres").PostgresEventStore(place.url, projections=inline())
+        return opened
+    from eventstore.sqlite import SqliteEventStore
+
+    data_directory.ensure_private(os.path.dirname(str(place.path)))  # noqa: PTH120
+    return SqliteEventStore(f"sqlite:///{place.path}", projections=inline())
+
+
+def postgres(module: str) -> ModuleType:
+    """A part of the backend whose driver is an extra.
+
+    Raises:
+        StoreUnavailable: It is not installed.
+    """
+    try:
+        return import_module(f"eventstore.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        raise StoreUnavailable(
+            "--store names PostgreSQL, whose driver is not installed: pip install 'pop-deploy[postgres]'"
+        ) from error
+
+
+def damage_of(reader: EventReader) -> str | None:
+    """What is wrong with the store behind *reader*: the first thing found in the chain, else in a read model; None if nothing."""
+    from eventstore import chain
+    from eventstore.comparing import compare
+    from eventstore.errors import EventStoreError
+    from orchestrator.projections.registry import inline
+
+    try:
+        chain.verify(reader.read_all(), tombstones=True)
+        differences = compare(reader, inline(), most=1).differences
+    except (EventStoreError, TypeError, ValueError, LookupError, OverflowError) as error:
+        return str(error)
+    return f"read model {differences[0].read_model}: {differences[0].message}" if differences else None
 
 
 def upgrade_store(directory: str, store: str | None) -> tuple[str, StoreAge, StoreAge]:
-    """Bring the store up to date. Returns its path, what it was like, and what it is like now.
+    """Bring the store up to date. Returns its place, what it was like, and what it is like now.
 
     Raises:
         NoStore: There is none yet.
@@ -74,27 +127,15 @@ def upgrade_store(directory: str, store: str | None) -> tuple[str, StoreAge, Sto
     """
     from orchestrator.adapters.store_age import age_of
 
-    path = store_path(directory, store)
-    if not os.path.exists(path):  # noqa: PTH110
-        raise NoStore(f"{path}: nothing was recorded here yet, so there is nothing to upgrade")
-    before = age_of(path)
+    place = place_of(directory, store)
+    if place.url is not None:
+        postgres("postgres")  # says what to install
+    try:
+        before = age_of(place)
+    except StoreMissing as error:
+        raise NoStore(f"{error}, so there is nothing to upgrade") from error
     open_store(directory, store).close()
-    return path, before, age_of(path)
-
-
-def store_path(directory: str, store: str | None) -> str:
-    """The SQLite file. Only SQLite is known here."""
-    if store is None:
-        return data_directory.events_db(data_directory.data_directory(directory))
-    if not store.startswith("sqlite:///"):
-        from sqlalchemy.engine import make_url
-
-        try:
-            shown = make_url(store).render_as_string(hide_password=True)
-        except Exception as error:
-            raise StoreUnavailable("--store: expected sqlite:////absolute/path/events.db") from error
-        raise StoreUnavailable(f"--store {shown}: expected sqlite:////absolute/path/events.db")
-    return os.path.abspath(store.removeprefix("sqlite:///"))  # noqa: PTH100
+    return place.shown, before, age_of(place)
 
 
 def load_config(directory: str) -> ProjectConfig:
@@ -156,11 +197,25 @@ def config_path(directory: str) -> str:
     return data_directory.deploy_json(data_directory.data_directory(directory))
 
 
-def at_work(host: str, boot_id: str, pid: int, start_ticks: int) -> bool | None:
+def at_work(host: str, boot_id: str, pid: int, start_ticks: int, pid_namespace: str = "") -> bool | None:
     """Whether the process that claims a slot still runs; None when that cannot be told from here."""
     from orchestrator.adapters import holders
 
-    return holders.at_work(host, boot_id, pid, start_ticks)
+    return holders.at_work(host, boot_id, pid, start_ticks, pid_namespace)
+
+
+def liveness(host: str, boot_id: str, pid: int, start_ticks: int, pid_namespace: str) -> str:
+    """The same in a word: living, stopped, dead or unknown."""
+    from orchestrator.adapters import holders
+
+    return holders.liveness(host, boot_id, pid, start_ticks, pid_namespace)
+
+
+def kill_holder(host: str, boot_id: str, pid: int, start_ticks: int, pid_namespace: str) -> bool | None:
+    """End the process that claims a slot; None when it cannot be seen from here."""
+    from orchestrator.adapters import holders
+
+    return holders.kill(host, boot_id, pid, start_ticks, pid_namespace)
 
 
 def this_boot() -> tuple[str, str]:
@@ -186,10 +241,18 @@ def live_output(directory: str, target: str, attempt_dir: str, environ: Mapping[
 
     config = load_config(directory)
     masker = Masker(config.redact)
-    secrets = SecretStore(Path(directory).absolute(), masker, environ)
+    _masker.set(masker)
+    secrets = SecretStore(Path(directory).absolute(), masker, environ, allow_paths=config.allow_paths)
     for reference in references(config.targets.get(target)):
         secrets.reveal(reference)
     return LiveOutput(Path(attempt_dir), masker)
+
+
+def current_masker() -> Masker:
+    """Knows what this process knows to be secret: for messages that no report was made of."""
+    from orchestrator.domain.masking import Masker
+
+    return _masker.get(Masker())
 
 
 @contextmanager
@@ -222,6 +285,20 @@ def open_workspace(
         yield _wire(directory, store, config, opened, flag, closing, actor=actor, narrator=narrator, environ=environ)
 
 
+def _locks(place: StorePlace, flag: StopFlag, closing: ExitStack, narrator: Narrator) -> Locks:
+    if place.url is None:
+        from orchestrator.adapters.locks import FileLocks
+
+        return FileLocks(os.path.join(os.path.dirname(str(place.path)), data_directory.LOCKS))  # noqa: PTH118, PTH120
+    from eventstore.postgres_connection import connect
+    from orchestrator.adapters.postgres_locks import PostgresLocks
+
+    url = place.url
+    locks = PostgresLocks(lambda: connect(url), flag, narrator.line)
+    closing.callback(locks.close)
+    return locks
+
+
 def _wire(
     directory: str,
     store: str | None,
@@ -236,12 +313,11 @@ def _wire(
 ) -> Workspace:
     from pathlib import Path
 
-    from orchestrator.adapters import identity
+    from orchestrator.adapters import early_secrets, identity
     from orchestrator.adapters.children import RecordedChildren
     from orchestrator.adapters.clock import SystemClock
     from orchestrator.adapters.deploy_json import DeployJsonFile
     from orchestrator.adapters.health import HealthChecks
-    from orchestrator.adapters.locks import FileLocks
     from orchestrator.adapters.new_ids import new_id
     from orchestrator.adapters.project_files import ProjectTree
     from orchestrator.adapters.query import SubprocessQuery
@@ -253,13 +329,17 @@ def _wire(
 
     project = Path(directory).absolute()
     data_dir = data_directory.data_directory(directory)
-    path = store_path(directory, store)
+    place = place_of(directory, store)
     masker = Masker(config.redact)
+    _masker.set(masker)
     clock = SystemClock(flag)
-    secrets = SecretStore(project, masker, environ)
+    secrets = SecretStore(project, masker, environ, allow_paths=config.allow_paths)
+    early_secrets.learn(
+        masker, secrets, config.raw, environ, project_dir=project, commit=lambda: project_facts(directory).commit_sha
+    )
     query = SubprocessQuery(project, flag)
     health = HealthChecks(query=query, clock=clock, secrets=secrets, masker=masker)
-    attempts = Path(data_directory.attempts_directory(path, directory, environ))
+    attempts = Path(data_directory.attempts_directory(place.key, directory, environ))
     children = RecordedChildren(attempts, masker, flag, narrator.line)
     closing.callback(children.close)
 
@@ -272,6 +352,7 @@ def _wire(
             clock=clock,
             secrets=secrets,
             data_dir=Path(data_dir),
+            allow_paths=settings.allow_paths,
         )
         return registry.create(settings.kind, settings.config, settings, tools)
 
@@ -279,11 +360,11 @@ def _wire(
         project_dir=project,
         config=config,
         store=opened,
-        actor=identity.actor(actor, environ, project),
+        actor=masker.mask(identity.actor(actor, environ, project)),
         here=identity.here(),
         ci=identity.ci(environ),
         tool_version=__version__,
-        locks=FileLocks(os.path.join(os.path.dirname(path), data_directory.LOCKS)),  # noqa: PTH118, PTH120
+        locks=_locks(place, flag, closing, narrator),
         children=children,
         files=ProjectTree(project, data_dir),
         history_file=DeployJsonFile(data_directory.deploy_json(data_dir)),
@@ -295,4 +376,15 @@ def _wire(
         narrator=narrator,
         new_id=new_id,
         make_target=make_target,
+        anchors=_anchors(config, project, data_dir),
     )
+
+
+def _anchors(config: ProjectConfig, project: Path, data_dir: str) -> Anchors | None:
+    settings = config.audit
+    if settings.anchor_command is None and settings.anchor_file is None:
+        return None
+    from orchestrator.adapters.anchoring import AnchorReceivers
+
+    key = str(project / settings.key) if settings.key is not None else data_directory.audit_key(data_dir)
+    return AnchorReceivers(settings, project, key)

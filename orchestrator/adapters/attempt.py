@@ -6,6 +6,7 @@ writer came too late: whoever creates `claim` or `child` first decides whether t
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class ChildResult:
         signal: Number of the signal that ended it.
         timed_out: It was stopped because its time was up; *exit_code* is then what it made of that.
         interrupted: It was asked to stop because this process was, or an earlier one.
-        spool: Its output, unmasked.
+        spool: Its output, as its launcher kept it.
         spool_errno: Why some output could not be stored (a full disc), or 0.
     """
 
@@ -105,7 +106,12 @@ class CommandDirectory:
     def process(self, record: Record) -> ProcessId | None:
         """Launcher (``claim``) or command (``child``); None when it never came so far."""
         text = self._read(record)
-        return None if text in (None, REVOKED) else ProcessId.from_line(str(text))
+        if text in (None, REVOKED):
+            return None
+        try:
+            return ProcessId.from_line(str(text))
+        except ValueError:  # it is not as it was written (a damaged disc): nobody can tell whose it is
+            return None
 
     def claimed_at(self) -> float:
         """For bringing the commands of a step into the order in which they ran."""
@@ -119,7 +125,11 @@ class CommandDirectory:
         text = self._read("exec-error")
         if text is None:
             return None
-        number, what, on = text.split(" ", 2)
+        number, what, on = (*text.split(" ", 2), "", "")[:3]
+        if not (
+            number.isascii() and number.isdigit() and len(number) < 5
+        ):  # not as it was written: it says only that there was one
+            return ExecError(errno.EIO, "start", self.name)
         return ExecError(int(number), what, on)
 
     def launcher_error(self) -> str:

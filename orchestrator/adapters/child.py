@@ -42,6 +42,7 @@ def run(
     launchers: Launchers,
     follow: Callable[[bytes], None] | None = None,
     grace_s: float = GRACE_S,
+    hidden: Sequence[str] = (),
 ) -> ChildResult:
     """Run *argv* to its end, and leave the record of it in ``attempt_dir/name``, private to this user.
 
@@ -53,7 +54,8 @@ def run(
         launchers: Shared by the commands of one run, so that one can stand by for the next.
         env: Its whole environment. It stands in no file; PYTHONUNBUFFERED is added so that output comes when it is made.
         timeout_s: Then its process group gets TERM, and KILL after *grace_s*. The launcher sees to it, also after our death.
-        follow: Told what is new of the output, unmasked, the newest 64 kB at most, ten times a second at most.
+        hidden: Values that stand in none of its files, longer ones first.
+        follow: Told what is new of the output, not masked further, the newest 64 kB at most, ten times a second at most.
 
     Returns:
         How it went; with ``ended`` False when its end is not on record.
@@ -66,11 +68,17 @@ def run(
     stop.check()
     command = _prepare(attempt_dir, name)
     watch = _Watch(command, stop, follow, time.monotonic() + timeout_s + grace_s + _SLACK_S, grace_s)
-    request = Request(command.path, argv, cwd.absolute(), {"PYTHONUNBUFFERED": "1", **env}, timeout_s, grace_s)
+    request = Request(command.path, argv, cwd.absolute(), {"PYTHONUNBUFFERED": "1", **env}, timeout_s, grace_s, hidden)
+    with stop.breakable(0):  # what waits here polls
+        return _run(command, request, launchers, watch)
+
+
+def _run(command: CommandDirectory, request: Request, launchers: Launchers, watch: _Watch) -> ChildResult:
+    argv, stop = request.argv, watch.stop
     try:
         launcher = launchers.start(request)
     except (OSError, ValueError) as problem:
-        raise StepError(f"{name}: cannot start {_shown(argv)}: {problem}", effect=False) from problem
+        raise StepError(f"{command.name}: cannot start {_shown(argv)}: {problem}", effect=False) from problem
     try:
         launchers.stand_by()  # for the next command: it starts while this one works
         interrupted = watch.wait(launcher.pid)
@@ -78,7 +86,7 @@ def run(
             return _without_record(command, argv, watch, interrupted, launcher.last_words())
     finally:
         launcher.close()
-    _refuse_unstarted(command, argv, cwd, env)
+    _refuse_unstarted(command, argv, request.cwd, request.env)
     return command.result(interrupted=interrupted)
 
 
@@ -131,6 +139,10 @@ class _Watch:
                 signal.pidfd_send_signal(pidfd, self.stop.signal)
                 passed_on = True
                 self.deadline = min(self.deadline, time.monotonic() + self.grace_s + _SLACK_S)
+        else:
+            if self.stop.signal is not None and not passed_on:  # the second came on the heels of the first
+                signal.pidfd_send_signal(pidfd, self.stop.signal)
+                passed_on = True
         return passed_on
 
 

@@ -53,7 +53,8 @@ class RecordedChildren:
             shutil.rmtree(path)
         if make:
             try:
-                path.mkdir(mode=0o700, parents=True)
+                self._own(deployment_id)
+                path.mkdir(mode=0o700)
             except OSError as error:
                 raise DirectoryUnusable(f"{path}: {error.strerror}: the step {step} was not started") from error
         return path
@@ -80,6 +81,7 @@ class RecordedChildren:
             timeout_s=timeout_s,
             stop=self._stop,
             launchers=self._launchers,
+            hidden=self._masker.values,
             follow=(lambda block: follow(stream.feed(block))) if follow else None,
         )
         if follow:
@@ -126,6 +128,11 @@ class RecordedChildren:
         path = self._directory / deployment_id
         if path.exists():
             shutil.rmtree(path, ignore_errors=True)
+
+    def _own(self, deployment_id: str) -> None:
+        # One after another: the parents that `mkdir` makes are as open as the umask leaves them.
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._directory / deployment_id).mkdir(mode=0o700, exist_ok=True)
 
     def _text(self, data: bytes) -> str:
         # Only the end is kept. The margin before it is wider than any secret, so none is cut in two before it is masked.

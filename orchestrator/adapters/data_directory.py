@@ -19,6 +19,7 @@ PLUGIN_DATA = "CLAUDE_PLUGIN_DATA"
 DEPLOY_JSON = "deploy.json"
 EVENTS_DB = "events.db"
 INCIDENTS = "incidents"
+AUDIT_KEY = "audit.key"
 LOCKS = "locks"
 
 
@@ -43,6 +44,11 @@ def deploy_json(data_dir: Path) -> str:
 def events_db(data_dir: Path) -> str:
     """The store, unless ``--store`` or ``POP_DEPLOY_STORE`` puts it elsewhere."""
     return os.path.join(data_dir, EVENTS_DB)
+
+
+def audit_key(data_dir: Path) -> str:
+    """The private key that signs heads, unless deploy.json names another."""
+    return os.path.join(data_dir, AUDIT_KEY)
 
 
 def incidents_directory(data_dir: Path) -> str:
@@ -94,6 +100,7 @@ def attempts_directory(store: str, project_dir: Path = ".", environ: Mapping[str
     name = store if "://" in store else os.path.realpath(store)
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
     base = _attempts_base(os.environ if environ is None else environ, os.path.realpath(project_dir))
+    ensure_private(os.path.dirname(base))  # as the XDG specification wants it
     _ensure_ours(base)
     return _ensure_ours(os.path.join(base, f"attempts-{digest}"))
 

@@ -4,7 +4,7 @@
 stays empty; who holds it is not its business. Children do not inherit it (close-on-exec): never fork without exec while holding
 it.
 """
-# ruff: noqa: PTH103, PTH116, PTH120 - see data_directory
+# ruff: noqa: PTH102, PTH112, PTH116, PTH120 - see data_directory
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from orchestrator.adapters.data_directory import ensure_private
 
 POLL_S = 0.01
 
@@ -24,8 +26,9 @@ def exclusive(path: str, *, timeout_s: float) -> Iterator[None]:
     Raises:
         TimeoutError: Somebody else held it for *timeout_s* seconds.
         OSError: It cannot be made or opened.
+        DirectoryUnusable: The directory around its own cannot be made.
     """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    _make_directory(os.path.dirname(path))
     deadline = time.monotonic() + timeout_s
     while (held := try_lock(path)) is None:
         if time.monotonic() > deadline:
@@ -44,7 +47,7 @@ def try_lock(path: str) -> int | None:
         OSError: It cannot be made or opened.
     """
     # Opened for reading: enough for flock, and all that members of a team have on each other's files.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600 | _shared(os.path.dirname(path), 0o066))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_at(path, descriptor):
@@ -57,6 +60,21 @@ def try_lock(path: str) -> int | None:
     # Held by another, or removed between our open and our lock: then it would exclude nobody.
     os.close(descriptor)
     return None
+
+
+def _make_directory(path: str) -> None:
+    """Private, or as open as the one that it is made in."""
+    if os.path.isdir(path):
+        return
+    around = ensure_private(os.path.dirname(path))
+    with suppress(FileExistsError):  # somebody else was faster
+        os.mkdir(path, 0o700 | _shared(around, 0o077))
+
+
+def _shared(directory: str, bits: int) -> int:
+    """Those of *bits* that are for everybody who may write to *directory*: a team shares one on purpose, by its group as a rule."""
+    mode = os.stat(directory).st_mode
+    return bits & ((0o070 if mode & 0o020 else 0) | (0o007 if mode & 0o002 else 0))
 
 
 def _is_at(path: str, descriptor: int) -> bool:

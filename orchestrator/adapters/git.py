@@ -2,30 +2,60 @@
 
 A project without git is no error, and neither is a machine without it. What git refuses to say (a repository of another user, a
 broken index) is `GitState.problem`, not silence. Nothing is ever written: no index refresh, no fetch, no daemon.
+
+Nothing that a repository names is run either, for it may be anybody's: no file monitor, hook, filter, signature check, transport
+or alias of its own configuration, none of its submodules', and no bare repository that lies among its files.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 DEADLINE_S = 30.0
 """For one git process. A status of a large repository on a cold disc takes seconds."""
 
-# Set where git itself starts us, in a hook: they would point every question at the hook's repository.
+# Set where git itself starts us, in a hook: they would point every question at the hook's repository. (`git rev-parse
+# --local-env-vars` lists them; what they say about the configuration is the caller's, not the repository's, and stays.)
 _OF_A_HOOK = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
     "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
     "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",
 )
-_READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_READ_ONLY = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",  # known to git 2.45 and later; before that it would fetch, over no protocol:
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+# What the command line says wins over the repository's own configuration.
+_HARMLESS = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.pager": "cat",
+    "core.sshCommand": "false",
+    "core.alternateRefsCommand": "false",
+    "gpg.program": "false",
+    "log.showSignature": "false",
+    "protocol.allow": "never",
+    "safe.bareRepository": "explicit",
+}
+_OWN_SCOPES = ("local", "worktree")
 # The usual place of our data, in every project of a repository: what we write must never make one dirty.
 _DATA = (":(top,exclude,glob)**/.claude/popkit", ":(top,exclude,glob)**/.claude/popkit/**")
 _VERSION_TAG = re.compile(r"v?(\d+(?:\.\d+)*)(.*)")
@@ -38,7 +68,8 @@ class GitState:
     Attributes:
         commit_sha: Full; None before the first commit, or with a *problem*.
         dirty: The commit does not have all that lies in the working tree of the whole repository (ignored files and our own data
-            do not count): changed, staged or new files.
+            do not count): changed, staged or new files. Of a submodule only another commit counts: to look into it, git would
+            start another git there.
         branch: None when no branch is checked out.
         tag: A tag of this very commit that reads as a version (``v1.2.0``); of several the highest.
         committed_at: ISO 8601 with offset.
@@ -54,7 +85,11 @@ class GitState:
 
 
 class _Refused(Exception):
-    """Git did not answer; the message is for `GitState.problem`."""
+    """Git did not answer; the message is for `GitState.problem`, *status* its exit code where it ended by itself."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def read(project_dir: Path, ignore: Path | None = None) -> GitState | None:
@@ -67,7 +102,7 @@ def read(project_dir: Path, ignore: Path | None = None) -> GitState | None:
     if top is None:
         return None
     try:
-        headers, dirty = _status(project_dir, _excluded(top, project_dir, ignore))
+        headers, dirty = _status(project_dir, _excluded(top, project_dir, ignore), _own_filters(project_dir, top))
         commit = headers.get("branch.oid", "")
         if commit in ("", "(initial)"):
             return GitState(dirty=dirty, branch=headers.get("branch.head"))
@@ -124,12 +159,50 @@ def _order(match: re.Match[str]) -> tuple[list[int], bool, str]:
     return [int(number) for number in numbers.split(".")], not rest, rest
 
 
-def _status(project_dir: Path, excluded: list[str]) -> tuple[dict[str, str], bool]:
+def _status(project_dir: Path, excluded: list[str], switched_off: dict[str, str]) -> tuple[dict[str, str], bool]:
     """The headers, and whether there is any entry."""
     options = ("--porcelain=v2", "--branch", "--no-ahead-behind", "--no-renames", "--untracked-files=normal", "-z")
-    entries = [entry for entry in _git(project_dir, "status", *options, "--", ":(top)", *excluded).split("\0") if entry]
+    question = ("status", *options, "--ignore-submodules=dirty", "--", ":(top)", *excluded)
+    entries = [entry for entry in _git(project_dir, *question, settings=switched_off).split("\0") if entry]
     headers = [entry for entry in entries if entry.startswith("# ")]
     return dict(header[2:].partition(" ")[::2] for header in headers), len(entries) > len(headers)
+
+
+def _own_filters(project_dir: Path, top: Path) -> dict[str, str]:
+    """Settings that switch off every filter program of the repository's own configuration; those of the user's own stay.
+
+    Git runs them (``clean``, ``process``) to compare a file with what was committed. A file that they change counts as changed.
+    """
+    if not _may_have_filters(top / ".git"):
+        return {}
+    question = ("config", "-z", "--show-scope", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$")
+    try:
+        said = _git(project_dir, *question).split("\0")
+    except _Refused as refused:
+        if refused.status == 1:  # no such setting
+            return {}
+        raise
+    own = [name for scope, name in zip(said[::2], said[1::2], strict=False) if scope in _OWN_SCOPES]
+    if odd := next((name for name in own if "=" in name), None):  # a name on the command line ends at its first =
+        raise _Refused(f"git would run {odd!a} of this repository's configuration, and cannot be told not to: rename it")
+    # None is "required" any more: git would rather fail than do without one that is.
+    return {name: "false" if name.endswith(".required") else "" for name in own}
+
+
+def _may_have_filters(git: Path) -> bool:
+    """Asked of the text: git's answer costs a process. Where the configuration lies elsewhere (a worktree), git is asked."""
+    if not git.is_dir():
+        return True
+    for name in ("config", "config.worktree"):
+        try:
+            text = (git / name).read_bytes().lower()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+        if b"filter" in text or b"include" in text:
+            return True
+    return False
 
 
 def _commit(project_dir: Path) -> tuple[str, list[str]]:
@@ -149,21 +222,28 @@ def _excluded(top: Path, project_dir: Path, ignore: Path | None) -> list[str]:
     return [*_DATA, *(f":(top,exclude,literal){path}" for path in inside)]
 
 
-def _git(project_dir: Path, *arguments: str) -> str:
+def _git(project_dir: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> str:
     import subprocess
 
+    options = [word for name, value in {**_HARMLESS, **(settings or {})}.items() for word in ("-c", f"{name}={value}")]
+    argv = ["git", "--no-pager", *options, *arguments]
     environ = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK} | _READ_ONLY
-    argv = ["git", "-c", "core.fsmonitor=false", *arguments]
     try:
         done = subprocess.run(
-            argv, cwd=project_dir, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE_S, check=False
+            argv,
+            cwd=project_dir,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DEADLINE_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise _Refused(f"git {arguments[0]} did not answer within {DEADLINE_S:g} s") from None
     except OSError as error:
         raise _Refused(f"git cannot be run: {error.strerror}") from error
     if done.returncode != 0:
-        raise _Refused(_reason(arguments[0], done.stderr.decode(errors="replace"), project_dir))
+        raise _Refused(_reason(arguments[0], done.stderr.decode(errors="replace"), project_dir), done.returncode)
     return done.stdout.decode(errors="surrogateescape")
 
 

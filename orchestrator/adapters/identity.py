@@ -80,8 +80,9 @@ def _chosen(name: str | None, source: str) -> str:
     if name is None or not name.strip():
         return ""
     name = name.strip()
-    if not name.isprintable() or len(name) > LONGEST_NAME:
-        raise UsageProblem(f"{source}: expected a name on one line, at most {LONGEST_NAME} characters, got {name[:60]!a}")
+    if not name.isprintable() or len(name) > LONGEST_NAME or name.startswith("-"):
+        wanted = f"a name on one line that does not start with '-', at most {LONGEST_NAME} characters"
+        raise UsageProblem(f"{source}: expected {wanted}, got {name[:60]!a}")
     return name
 
 

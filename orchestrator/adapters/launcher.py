@@ -5,14 +5,15 @@ used. It imports nothing of ours and as little as possible of the standard libra
 at `main`. What the files mean to a reader stands in `spool.py`, what they mean to `resume` in `settle.py`.
 
 What to run comes on standard input, whole or not at all (`receive`; `launchers.py` writes it), so that a launcher can be started
-before anybody knows what for. The command's environment comes with it: it holds secrets, so it stands in no file and no argument.
+before anybody knows what for. With it come the command's environment and the values that its output is written without
+(`output_hiding.py`): secrets stand in no file and no argument.
 
 Files in DIRECTORY, all private to the user:
     claim       identity of the launcher, created exclusively before anything else; or "revoked" by a `resume` that came first
     child       identity of the command's process, created exclusively by itself before it becomes the command; or "revoked"
     exec-error  the command could not be started: error number, what failed, on what
-    out-N       output (stdout and stderr as they came): out-0 the first HEAD_BYTES, out-1 and up SEGMENT_BYTES each, of which the
-                newest two are kept
+    out-N       output (stdout and stderr as they came, without known secrets): out-0 the first HEAD_BYTES, out-1 and up
+                SEGMENT_BYTES each, of which the newest two are kept
     stderr      the last STDERR_BYTES of stderr alone
     exit        how it ended; appears whole, by a rename, as the last act. Without it nobody knows how the command ended
 
@@ -54,22 +55,35 @@ def run() -> None:
 
 
 def receive(fd: int) -> list[bytes] | None:
-    """The request's fields: DIRECTORY CWD TIMEOUT_S GRACE_S COUNT, COUNT words of the command, its variables as NAME=VALUE.
+    """DIRECTORY CWD TIMEOUT_S GRACE_S COUNT HIDDEN, COUNT words of the command, HIDDEN values, its variables as NAME=VALUE.
 
-    None when nobody asked for anything, or died while writing.
+    None when nobody asked for anything, or died while writing, or wrote something else.
     """
     blocks = []
     while block := os.read(fd, BLOCK_BYTES):
         blocks.append(block)
     size, _, body = b"".join(blocks).partition(b"\n")
-    return body.split(b"\0") if size and int(size) == len(body) else None
+    fields = body.split(b"\0")
+    return fields if size == b"%d" % len(body) and _is_request(fields) else None
+
+
+def _is_request(fields: list[bytes]) -> bool:
+    """What cannot be carried out is not begun: then nobody finds a claim."""
+    try:
+        timeout_s, grace_s, count, hidden = float(fields[2]), float(fields[3]), int(fields[4]), int(fields[5])
+    except (ValueError, IndexError):
+        return False
+    if not (timeout_s >= 0 <= grace_s and count > 0 <= hidden and len(fields) >= 6 + count + hidden):
+        return False
+    return all(b"=" in variable for variable in fields[6 + count + hidden :])
 
 
 def main(fields: list[bytes]) -> None:
     """Claim, start, pump, record. Returns without any effect when the claim is taken."""
-    directory, cwd, timeout_s, grace_s, count = fields[:5]
-    command, variables = fields[5 : 5 + int(count)], fields[5 + int(count) :]
-    env = dict(variable.split(b"=", 1) for variable in variables)
+    directory, cwd, timeout_s, grace_s, count, hidden = fields[:6]
+    secrets_at = 6 + int(count)
+    command, secrets = fields[6:secrets_at], fields[secrets_at : secrets_at + int(hidden)]
+    env = dict(variable.split(b"=", 1) for variable in fields[secrets_at + int(hidden) :])
     umask = os.umask(0o077)
     _close_inherited()
     os.chdir(directory)
@@ -92,7 +106,7 @@ def main(fields: list[bytes]) -> None:
     os.close(err_end)
     _set_group(pid)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-    pump = _Pump(pid, out, err, wake, started + float(timeout_s), float(grace_s))
+    pump = _Pump(pid, out, err, wake, started + float(timeout_s), float(grace_s), secrets)
     pump.run()
     _record_exit(pump, started)
 
@@ -155,18 +169,18 @@ class _Spool:
 class _Pump:
     """Moves output from the pipes to the spool until the command has ended; passes signals on; keeps the deadline."""
 
-    def __init__(self, pid: int, out: int, err: int, wake: int, deadline: float, grace_s: float) -> None:
+    def __init__(self, pid: int, out: int, err: int, wake: int, deadline: float, grace_s: float, secrets: list[bytes]) -> None:
         self.pid = pid
         self.spool = _Spool()
+        # Beside this file, which belongs to no package when it runs. A command without secrets does not pay for it.
+        self._hidden = __import__("output_hiding").Hidden(secrets, out, err) if secrets else None
         self.timed_out = False
         self.forwarded = 0
         self.ended_at = 0.0
         self._err = err
-        self._wake = wake
-        self._deadline = deadline
+        self._wake, self._deadline = wake, deadline
         self._grace_s = grace_s
-        self._kill_at = 0.0  # 0: nobody has asked the command to stop
-        self._killed = False
+        self._kill_at, self._killed = 0.0, False  # 0: nobody has asked the command to stop
         self._open = {out, err}
         self._buffer = bytearray(BLOCK_BYTES)
         self._old_err, self._new_err = b"", bytearray()
@@ -182,6 +196,8 @@ class _Pump:
                 else:
                     self._take_output(fd)
             self._keep_deadlines()
+        for both, err in self._hidden.close() if self._hidden else ():
+            self._keep(both, err)
 
     def stderr_tail(self) -> bytes:
         return (self._old_err + self._new_err)[-STDERR_BYTES:]
@@ -194,11 +210,14 @@ class _Pump:
             self._open.discard(fd)
             return
         data = memoryview(self._buffer)[:size]
-        self.spool.write(data)
-        if fd == self._err:
-            self._new_err += data
-            if len(self._new_err) >= STDERR_BYTES:
-                self._old_err, self._new_err = bytes(self._new_err), bytearray()
+        both, own = self._hidden.feed(fd, data) if self._hidden else (data, data)  # all output, and this stream's
+        self._keep(both, own if fd == self._err else b"")
+
+    def _keep(self, both: "bytes | memoryview", err: "bytes | memoryview") -> None:
+        self.spool.write(memoryview(both))
+        self._new_err += err
+        if len(self._new_err) >= STDERR_BYTES:
+            self._old_err, self._new_err = bytes(self._new_err), bytearray()
 
     def _take_signals(self) -> None:
         for number in os.read(self._wake, 64):

@@ -33,6 +33,7 @@ class Request:
     Attributes:
         directory: Where the command's files go; it exists.
         env: The command's whole environment. It stands in no file and no argument.
+        hidden: Values that must not stand in a file either, longer ones first; the output is written without them.
     """
 
     directory: Path
@@ -41,6 +42,7 @@ class Request:
     env: Mapping[str, str]
     timeout_s: float
     grace_s: float
+    hidden: Sequence[str] = ()
 
     def to_bytes(self) -> bytes:
         """As `launcher.receive` reads it.
@@ -51,8 +53,10 @@ class Request:
         variables = [f"{name}={value}" for name, value in self.env.items()]
         if "" in self.env or any("=" in name for name in self.env):
             raise ValueError("a variable's name is empty or has an =")
-        head = (str(self.directory), str(self.cwd), repr(self.timeout_s), repr(self.grace_s), str(len(self.argv)))
-        fields = [os.fsencode(field) for field in (*head, *self.argv, *variables)]
+        hidden = [value for value in self.hidden if "\0" not in value]
+        counts = (str(len(self.argv)), str(len(hidden)))
+        head = (str(self.directory), str(self.cwd), repr(self.timeout_s), repr(self.grace_s), *counts)
+        fields = [os.fsencode(field) for field in (*head, *self.argv, *hidden, *variables)]
         if any(b"\0" in field for field in fields):
             raise ValueError("embedded null byte")
         body = b"\0".join(fields)

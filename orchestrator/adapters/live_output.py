@@ -1,7 +1,7 @@
 """What the commands of a running attempt print, masked, for somebody who follows from another process.
 
-It reads the files of their launchers (`launcher.py`), which hold the output as it came. Unlike `spool.Follower`, which shows the
-newest to whoever watches, nothing that is still there is left out. Start at `LiveOutput`.
+It reads the files of their launchers (`launcher.py`), which hold the output as it came but for known secrets. Unlike
+`spool.Follower`, which shows the newest to whoever watches, nothing that is still there is left out. Start at `LiveOutput`.
 """
 
 from __future__ import annotations

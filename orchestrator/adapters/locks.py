@@ -8,6 +8,7 @@ import os
 from orchestrator.adapters.data_directory import DirectoryUnusable, ensure_private
 from orchestrator.adapters.exclusive import try_lock
 from orchestrator.domain.plan import Slot
+from orchestrator.services.ports import Here
 
 
 class FileLock:
@@ -25,6 +26,10 @@ class FileLocks:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+
+    def notice_s(self, holder: Here) -> float:
+        """A file's lock is only free when its process has ended."""
+        return 0.0
 
     def try_acquire(self, slot: Slot) -> FileLock | None:
         """The lock of *slot*, or None while another process holds it."""

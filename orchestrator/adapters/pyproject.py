@@ -164,4 +164,4 @@ def _inside(project_dir: Path, file: str) -> Path:
     try:
         return checked_input_path(project_dir, file)
     except PathOutside as error:
-        raise UsageProblem(f"{FILE}: {error}. {_OR_OPTION}") from error
+        raise UsageProblem(f"{FILE}: {file!r} {error.reason}. {_OR_OPTION}") from error

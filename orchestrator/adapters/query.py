@@ -47,8 +47,13 @@ class SubprocessQuery:
         env: Mapping[str, str] | None = None,
     ) -> CommandResult:
         """See `targets.base.Query`; *cwd* is the project's directory by default. 128 + N as exit code means signal N."""
-        if self._stop:
-            self._stop.check()
+        if not self._stop:
+            return self._ask(argv, timeout_s, cwd, env)
+        self._stop.check()
+        with self._stop.breakable(0):  # what waits here polls
+            return self._ask(argv, timeout_s, cwd, env)
+
+    def _ask(self, argv: Sequence[str], timeout_s: float, cwd: Path | None, env: Mapping[str, str] | None) -> CommandResult:
         started = time.monotonic()
         with _Reading(_start(argv, cwd or self._project_dir, {**os.environ, **(env or {})}), self._stop) as reading:
             code = reading.read(started + timeout_s)

@@ -1,6 +1,7 @@
 """How a signal asks this process to stop: `Signals` catches it, `StopFlag` remembers it and wakes whoever waits.
 
 Nothing is torn down from inside a handler: everything that waits polls the flag's descriptor beside its own and decides itself.
+The one exception is what says itself that it may be left anywhere (`StopFlag.breakable`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -29,6 +30,7 @@ class StopFlag:
         self.signal: int | None = None
         self.count = 0
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._break_at = 0  # how many signals leave what runs now; 0: none does
 
     def fileno(self) -> int:
         """Readable when something has happened since the last `drain`; then look at *signal* and *count*."""
@@ -55,6 +57,25 @@ class StopFlag:
         """Raises Interrupted when the flag is set."""
         if self.signal is not None:
             raise Interrupted(signal.Signals(self.signal).name)
+
+    @contextlib.contextmanager
+    def breakable(self, at: int) -> Iterator[None]:
+        """What runs inside is left, wherever it is, when signal number *at* comes: Interrupted is raised there, or right away.
+
+        For what only looks (1), and for an effect that would survive SIGKILL as well (2: the first signal lets it end). Never
+        around an append: whoever is thrown out of one does not know whether it was made. 0, inside another one: it polls itself.
+        """
+        before, self._break_at = self._break_at, at
+        try:
+            self.break_off()
+            yield
+        finally:
+            self._break_at = before
+
+    def break_off(self) -> None:
+        """Raises Interrupted when enough signals came for what is under way."""
+        if self._break_at and self.count >= self._break_at:
+            self.check()
 
     def close(self) -> None:
         os.close(self._read)
@@ -88,3 +109,4 @@ class Signals:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._flag.set(number)
+        self._flag.break_off()

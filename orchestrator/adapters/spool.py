@@ -21,7 +21,8 @@ CHUNK_BYTES = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """A command's output as it came, unmasked. *cut_bytes* are missing between *head* (1 MiB at most) and *tail* (4 MiB)."""
+    """A command's output as its launcher kept it, not masked further. *cut_bytes* are missing between *head* (1 MiB at most) and
+    *tail* (4 MiB)."""
 
     head: bytes = b""
     tail: bytes = b""
@@ -70,13 +71,14 @@ class PackedOutput:
 
 
 def read_exit(directory: Path) -> ExitRecord | None:
-    """How the command ended, or None when that is not on record."""
+    """How the command ended, or None when that is not on record, or not as it was written (a damaged disc)."""
     try:
         lines = (directory / "exit").read_text().split("\n")
-    except FileNotFoundError:
+        values = {name: int(value) for name, value in (line.split() for line in lines if line.strip())}
+        record = ExitRecord(**{**values, "timed_out": bool(values["timed_out"])})  # type: ignore[arg-type]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
-    values = {name: int(value) for name, value in (line.split() for line in lines if line.strip())}
-    return ExitRecord(**{**values, "timed_out": bool(values["timed_out"])})  # type: ignore[arg-type]
+    return record if all(0 <= number < 2**63 for number in values.values()) else None
 
 
 def read_spool(directory: Path) -> Spool:
@@ -142,7 +144,8 @@ def _masked(spool: Spool, masker: Masker) -> tuple[bytes, int]:
 
 def _segments(directory: Path) -> list[int]:
     """Numbers of the segments that are there, ascending."""
-    return sorted(int(name.name[4:]) for name in directory.iterdir() if name.name.startswith("out-"))
+    numbers = [path.name[4:] for path in directory.iterdir() if path.name.startswith("out-")]
+    return sorted(int(number) for number in numbers if number.isascii() and number.isdigit() and len(number) < 7)
 
 
 def _start(number: int) -> int:

@@ -15,6 +15,8 @@ from orchestrator.services import confirm as confirming
 from orchestrator.services import decide as deciding
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.repository import Journal, load
+from orchestrator.services.slot import awaited
+from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.workspace import Workspace
 
 
@@ -41,7 +43,9 @@ def decide(workspace: Workspace, journal: Journal, ui: Ui, answer: str, reason: 
     return _said(workspace, journal, ui, f"{decision_id}={chosen}, recorded as decided by {workspace.actor}.")
 
 
-def abort(workspace: Workspace, journal: Journal, ui: Ui, reason: str) -> int:
+def abort(workspace: Workspace, journal: Journal, ui: Ui, reason: str, wait_s: float) -> int:
+    workspace.patience = Patience.of(wait_s)
+    journal = awaited(workspace, journal)
     aborting.abort(workspace, journal, reason=reason)
     return _said(workspace, journal, ui, f"Aborted by {workspace.actor}.")
 

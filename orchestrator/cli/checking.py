@@ -19,6 +19,8 @@ from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import load
 from orchestrator.services.rollback import leaving
+from orchestrator.services.slot import await_free
+from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.verify import verify_again, what_is_live
 from orchestrator.services.workspace import Workspace
 
@@ -60,9 +62,12 @@ def rollback(
     target: str | None,
     environment: str | None,
     way: going_back.Way,
+    wait_s: float,
 ) -> int:
-    """Leave the named deployment, or what is live."""
+    """Leave the named deployment, or what is live once nobody works there (*wait_s* at most)."""
     slot = _slot(workspace, deployment_id, target, environment)
+    workspace.patience = Patience.of(0 if way.dry_run else wait_s)
+    await_free(workspace, slot)
     journal = load(workspace, deployment_id) if deployment_id else leaving(workspace, slot)
     return going_back.go_back(workspace, journal, way, ui)
 

@@ -15,19 +15,30 @@ import click
 from eventstore.errors import EventStoreError
 from orchestrator.cli import errors, prompts
 from orchestrator.cli.ui import Ui, shown_path
-from orchestrator.domain.errors import DecisionOpen, Interrupted, NotConfirmed, PopDeployError, UsageProblem
+from orchestrator.domain.errors import (
+    DecisionOpen,
+    Interrupted,
+    NotConfirmed,
+    OfSlot,
+    PopDeployError,
+    SlotLost,
+    UsageProblem,
+)
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
 from orchestrator.domain.questions import AFTER_FAILURE, POST_DEPLOY, Question
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
+from orchestrator.projections.next_commands import resume_or_abort
 from orchestrator.projections.outcome import ErrorResult
 from orchestrator.rendering import command_reports, report
+from orchestrator.services.anchoring import publish_anchor
 from orchestrator.services.decide import decide, open_question
 from orchestrator.services.deploy_history import publish_history
-from orchestrator.services.execute import Consent, advance
+from orchestrator.services.execute import Consent, advance, note_refusal
 from orchestrator.services.planning import open_target
-from orchestrator.services.repository import Journal
-from orchestrator.services.request import Wish, ask, request, siblings
+from orchestrator.services.repository import Journal, load
+from orchestrator.services.request import Wish, ask, request, settle_mode, settle_target, siblings
+from orchestrator.services.slot import at_work, claimant
 from orchestrator.services.verify import verify_again
 from orchestrator.services.workspace import Workspace
 
@@ -61,12 +72,21 @@ def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
     ui.progress.close()
     unpublished = publish_history(workspace)
     ui.warn(unpublished)
+    ui.warn(publish_anchor(workspace, journal))
     return ended(workspace, journal, ui, error, published=unpublished is None)
+
+
+def refused(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui, error: PopDeployError) -> Ended:
+    """A deployment that could not even be driven, as `drive` would have left it."""
+    if not isinstance(error, Interrupted):
+        note_refusal(journal, error)
+    _close_refused(workspace, journal, consent, error)
+    return ended(workspace, journal, ui, error)
 
 
 def _close_refused(workspace: Workspace, journal: Journal, consent: Consent, error: Exception) -> None:
     """What was begun by this command and refused before it did anything is not left behind as waiting."""
-    refused = isinstance(error, PopDeployError) and not isinstance(error, DecisionOpen | Interrupted | NotConfirmed)
+    refused = isinstance(error, PopDeployError) and not isinstance(error, DecisionOpen | Interrupted | NotConfirmed | SlotLost)
     if consent.begun_here and refused and journal.deployment.state in BEFORE_EXECUTION:
         journal.record(
             journal.deployment.abort(by=workspace.actor, reason=f"refused ({getattr(error, 'rule', type(error).__name__)})")
@@ -75,16 +95,27 @@ def _close_refused(workspace: Workspace, journal: Journal, consent: Consent, err
 
 def ended(workspace: Workspace, journal: Journal, ui: Ui, error: Exception | None = None, *, published: bool = True) -> Ended:
     """The report. *published*: deploy.json shows it."""
-    result = result_of(workspace, journal, ui)
+    result = _as_others_see_it(workspace, journal, ui) if isinstance(error, SlotLost) else result_of(workspace, journal, ui)
     if not published:
         result = replace(result, history_path=None)
     if error is None:
         return Ended(result, errors.code_of_state(result.state, success=result.success))
+    if isinstance(error, Interrupted) and journal.deployment.state in BEFORE_EXECUTION:
+        result = replace(result, next=resume_or_abort(journal.deployment, options=ui.options))
     said = result.error or ErrorResult(message=workspace.mask.mask(str(error)), step="", trace="")
+    if isinstance(error, OfSlot):
+        said = replace(said, message=workspace.mask.mask(str(error)), holder=error.holder)
     code = errors.code_of(error)
     if code == errors.FAILED and journal.deployment.under_way:
         code = errors.INTERRUPTED  # a full disc, an engine that does not answer: nothing has ended, resume goes on
     return Ended(replace(result, success=False, error=said), code, error)
+
+
+def _as_others_see_it(workspace: Workspace, journal: Journal, ui: Ui) -> DeploymentResult:
+    """The report of a deployment that another process may have gone on with meanwhile."""
+    now = load(workspace, journal.deployment.id)
+    running = claimant(workspace, now.deployment.slot) == now.deployment.id and at_work(workspace, now.deployment.slot)
+    return replace(result_of(workspace, now, ui, running=running), history_path=None)
 
 
 def _advance_and_ask(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> None:
@@ -98,6 +129,20 @@ def _advance_and_ask(workspace: Workspace, journal: Journal, consent: Consent, u
             _answer(workspace, journal, ui, consent.reason)
 
 
+def settle(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> None:
+    """Ask for what decides whether the deployment is live, before anything else. What nobody answers stands open."""
+    while True:
+        try:
+            settle_target(workspace, journal, interactive=ui.interactive)
+            settle_mode(workspace, journal, interactive=ui.interactive)
+            return
+        except DecisionOpen:
+            try:
+                _answer(workspace, journal, ui, consent.reason)
+            except DecisionOpen:
+                return
+
+
 def _answer(workspace: Workspace, journal: Journal, ui: Ui, reason: str) -> str:
     """Ask the open question at the terminal and record the answer. Raises DecisionOpen when nobody answers."""
     question = open_question(journal.deployment)
@@ -106,7 +151,7 @@ def _answer(workspace: Workspace, journal: Journal, ui: Ui, reason: str) -> str:
     if journal.deployment.prepared is not None and journal.deployment.state is State.PREPARED:
         ui.show_plan(journal.deployment)
     try:
-        answer = prompts.ask(question)
+        answer = prompts.ask(question, workspace.stop)
     except click.Abort:
         raise DecisionOpen(journal.deployment.id, question.decision_id, question.question) from None
     ui.progress.begun = False
@@ -142,12 +187,13 @@ def others(workspace: Workspace, journal: Journal, done: Ended) -> list[Journal]
     ]
 
 
-def result_of(workspace: Workspace, journal: Journal, ui: Ui) -> DeploymentResult:
+def result_of(workspace: Workspace, journal: Journal, ui: Ui, *, running: bool = False) -> DeploymentResult:
     deployment = journal.deployment
     return deployment_result(
         deployment,
         history_path=shown_path(workspace),
         deploy_url=_url(workspace, journal),
+        running=running,
         options=ui.options,
     )
 

@@ -18,7 +18,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
@@ -31,8 +32,13 @@ from orchestrator.domain.errors import (
     Refused,
     SlotClaimedByDead,
     SlotHeld,
+    SlotLost,
     UsageProblem,
 )
+from orchestrator.domain.slot_holder import SlotHolder
+
+if TYPE_CHECKING:
+    from orchestrator.domain.masking import Masker
 
 DONE, FAILED, USAGE, WAITING, HELD, REFUSED, ROLLED_BACK, ROLLBACK_FAILED, INTERRUPTED = range(9)
 
@@ -40,6 +46,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (UsageProblem, USAGE),
     (DecisionOpen, WAITING),
     (SlotHeld, HELD),
+    (SlotLost, HELD),
     (WrongExpectedVersion, HELD),
     (GuardFailed, HELD),
     (Refused, REFUSED),
@@ -47,6 +54,9 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (OutcomeUnknown, INTERRUPTED),
     (Interrupted, INTERRUPTED),
 )
+
+STOPPED = "Stopped: nothing was done since. Where this project stands: pop-deploy"
+_HINTS: dict[type[Exception], str] = {Interrupted: f". {STOPPED}"}
 
 _STATES = {
     "simulated": FAILED,
@@ -85,42 +95,81 @@ def run(command: click.Command, args: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         code = USAGE
         _print_json(error, code, error.format_message(), as_json=as_json)
-        error.show()
+        _say(_shown(error))
     except click.Abort:
-        click.echo("\nStopped: nothing was done since. Where this project stands: pop-deploy", err=True)
+        _say(f"\n{STOPPED}")
         code = INTERRUPTED
     except (PopDeployError, EventStoreError, OSError) as error:
         code = code_of(error)
         _print_json(error, code, str(error), as_json=as_json)
-        click.echo(f"pop-deploy: {error}", err=True)
+        _say(f"pop-deploy: {error}{_HINTS.get(type(error), '')}")
     except Exception as error:  # noqa: BLE001 - a mistake in this program: its place is shown, and stdout stays one JSON object
         import traceback  # the help text should not wait for it
 
         code = FAILED
-        traceback.print_exc()
+        _say(traceback.format_exc().rstrip())
         _print_json(error, code, repr(error), as_json=as_json)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        forget_stdout()
+    except (OSError, ValueError):
+        forget(sys.stdout)
     sys.exit(code)
 
 
-def forget_stdout() -> None:
-    """The reader (head, less) has gone: what was done is on record, and says nothing more to nobody."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def forget(stream: TextIO) -> None:
+    """Whoever read *stream* (head, less, a terminal) has gone: what was done is on record, and says nothing more to nobody."""
+    with suppress(OSError, ValueError):  # it is closed already
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _shown(error: click.ClickException) -> str:
+    """As click shows it, with the command's usage."""
+    import io
+
+    file = io.StringIO()
+    error.show(file)
+    return file.getvalue().rstrip("\n")
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # the terminal is gone: the exit code still says it
+        click.echo(_harmless(message), err=True)
+
+
+def _harmless(message: str) -> str:
+    """Without secrets, and without what a terminal would obey. It may quote anything: a configuration, a target's answer."""
+    from orchestrator.rendering.text import printable
+
+    return _masker().mask(printable(message))
+
+
+def _masker() -> Masker:
+    """What is known to be secret, and the password in a ``--store`` that was typed or set, which may be the very problem."""
+    from orchestrator.bootstrap import current_masker
+    from orchestrator.domain.url_passwords import passwords
+
+    masker = current_masker()
+    for word in (*sys.argv[1:], os.environ.get("POP_DEPLOY_STORE", "")):
+        for password in passwords(word.removeprefix("--store=")):
+            masker.add(password)
+    return masker
 
 
 def _print_json(error: Exception, code: int, message: str, *, as_json: bool) -> None:
     """The error as data, with the fields that its kind has."""
     if not as_json:
         return
-    import orjson
+    import json
 
-    fields = {name: value for name, value in vars(error).items() if isinstance(value, str | int | list | tuple)}
+    fields: dict[str, object] = {
+        name: value for name, value in vars(error).items() if isinstance(value, str | int | list | tuple)
+    }
+    fields |= {name: vars(value) for name, value in vars(error).items() if isinstance(value, SlotHolder)}
     body = {**fields, "kind": type(error).__name__, "message": message, "exit_code": code}
-    document = orjson.dumps({"success": False, "error": body}, default=str, option=orjson.OPT_INDENT_2)
+    # Plain values first: what only becomes text when it is written would not be masked. ASCII only: a terminal obeys none of it.
+    plain = json.loads(json.dumps({"success": False, "error": body}, default=str))
+    document = json.dumps(_masker().mask_json(plain), indent=2)
     try:
         click.echo(document)
-    except BrokenPipeError:
-        forget_stdout()
+    except OSError:
+        forget(sys.stdout)

@@ -19,6 +19,7 @@ from orchestrator.domain.lifecycle import State
 from orchestrator.projections import slots
 from orchestrator.projections.step_logs import RUNNING, StepLog, StepLogs
 from orchestrator.rendering import logs as rendering
+from orchestrator.rendering.text import one_line
 from orchestrator.services.codec import CODEC
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _Running:
             try:
                 self._live = self._open_live()
             except PopDeployError as problem:
-                self._screen.line(f"(shown when the step has ended: {problem})\n")
+                self._screen.line(f"(shown when the step has ended: {one_line(str(problem))})\n")
             self._open_live = None
         if self._live is not None and (new := self._live.read()):
             self._shown += len(new)

@@ -16,6 +16,7 @@ from orchestrator.projections.command_results import rollback_result, simulated_
 from orchestrator.projections.step_results import latest_checks
 from orchestrator.rendering import command_reports
 from orchestrator.services import rollback
+from orchestrator.services.anchoring import publish_anchor
 from orchestrator.services.decide import decide
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.planning import open_target
@@ -73,6 +74,7 @@ def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui
     ui.progress.close()
     problem = publish_history(workspace)
     ui.warn(problem)
+    ui.warn(publish_anchor(workspace, journal))
     path = "" if problem else shown_path(workspace)
     result = rollback_result(journal.deployment, history_path=path, options=ui.options)
     ui.rolled_back(result)
@@ -108,7 +110,7 @@ def _confirmation(workspace: Workspace, journal: Journal, to: Release, way: Way,
         return decide(workspace, journal, question.decision_id, "proceed", how="yes", reason=way.reason)
     ui.say(f"From {deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
     try:
-        answer = prompts.ask(question)
+        answer = prompts.ask(question, workspace.stop)
     except click.Abort:
         raise DecisionOpen(deployment.id, question.decision_id, question.question) from None
     return decide(workspace, journal, question.decision_id, answer, how="prompt", reason=way.reason)

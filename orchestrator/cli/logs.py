@@ -80,7 +80,7 @@ def follow(reader: EventReader, text: str, step: str | None, directory: str) -> 
         return bootstrap.live_output(directory, deployment.slot.target, log.attempt_dir)
 
     def at_work(holder: Holder) -> bool | None:
-        return bootstrap.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks)
+        return bootstrap.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks, holder.pid_namespace)
 
     # A shell's ``&`` has SIGINT ignored; whoever sends it means it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from orchestrator import __version__
 from orchestrator.cli import options
@@ -30,6 +29,8 @@ COMMANDS = {
     "logs": "The output of a deployment's steps.",
     "replay": "A deployment's states, event by event.",
     "metrics": "Attempts, outcomes and durations.",
+    "slots": "Who holds which slot; release one.",
+    "audit": "Prove that what was recorded is unchanged.",
     "store": "Maintain the event store.",
 }
 
@@ -81,17 +82,17 @@ def cli(ctx: click.Context, directory: str, store: str | None, as_json: bool) ->
 
         ctx.invoke(command, directory=directory, store=store, as_json=as_json)
         return
-    # They belong to the bare command; in front of another one they would be lost without a word.
-    names = {"directory": "--dir", "store": "--store", "as_json": "--json"}
-    given = [name for key, name in names.items() if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
-    if given:
-        hint = f"pop-deploy {ctx.invoked_subcommand} {given[0]} ..."
-        raise click.UsageError(f"put {' and '.join(given)} behind the command: {hint}")
+    options.refuse_misplaced(ctx)
 
 
 def main(args: list[str] | None = None) -> Any:
     """Entry point: runs the command and exits with the code that 1-product names."""
-    from orchestrator.cli.errors import run
+    try:
+        from orchestrator.cli.errors import run
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            sys.stderr.write("\nStopped: nothing was begun.\n")
+        _leave(8)  # as in errors.py, which was being loaded
 
     # Looking for cycles among what is only imported would be a twelfth of a command's time.
     gc.set_threshold(100_000)

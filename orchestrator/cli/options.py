@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -14,7 +15,18 @@ def given(text: str) -> str:
     """Type of an option that has to say something: an empty variable in a script must not mean "whatever is the default"."""
     if not text.strip():
         raise click.BadParameter("it is empty. Leave the option out, or give it a value.")
-    return text.strip()
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Type of text that is recorded, shown and compared: on one line, without control characters, and not an option that was
+    taken for the value of the one before it (``--reason --yes``)."""
+    text = text.strip()
+    if not text.isprintable():
+        raise click.BadParameter(f"expected text on one line without control characters, got {text[:60]!a}.")
+    if text.startswith("-"):
+        raise click.BadParameter(f"expected a value, got {text[:60]!a}, which begins with a dash like an option.")
+    return text
 
 
 _DIRECTORY = click.option(
@@ -27,7 +39,7 @@ _DIRECTORY = click.option(
     help="The project.",
 )
 _STORE = click.option(
-    "--store", envvar="POP_DEPLOY_STORE", metavar="URL", help="Where the events are, if not in the data directory."
+    "--store", envvar="POP_DEPLOY_STORE", type=one_line, metavar="URL", help="Where the events are, if not in the data directory."
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
@@ -39,10 +51,24 @@ def project(function: F) -> F:
     return function
 
 
+def refuse_misplaced(ctx: click.Context) -> None:
+    """Options of `project` belong to the bare command; in front of another one they would be lost without a word."""
+    names = {"directory": "--dir", "store": "--store", "as_json": "--json"}
+    given = [name for key, name in names.items() if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE]
+    if given:
+        hint = f"{ctx.command_path} {ctx.invoked_subcommand} {given[0]} ..."
+        raise click.UsageError(f"put {' and '.join(given)} behind the command: {hint}")
+
+
 def actor(function: F) -> F:
     """``--actor`` and ``--reason``: who and why, for everything that is recorded."""
-    function = click.option("--reason", default="", metavar="TEXT", help="Why; recorded.")(function)
-    return click.option("--actor", metavar="NAME", help="Who; otherwise the CI's user, git's, or the login.")(function)
+    return who(click.option("--reason", default="", type=one_line, metavar="TEXT", help="Why; recorded.")(function))
+
+
+def who(function: F) -> F:
+    """``--actor`` alone, where the reason is required."""
+    help_text = "Who; otherwise the CI's user, git's, or the login."
+    return click.option("--actor", type=one_line, metavar="NAME", help=help_text)(function)
 
 
 def environment(function: F) -> F:
@@ -63,7 +89,13 @@ def target(*, multiple: bool = False) -> Callable[[F], F]:
 
 
 def deployment_id(*, required: bool = True) -> Callable[[F], F]:
-    return click.argument("deployment_id", metavar="ID" if required else "[ID]", required=required)
+    return click.argument("deployment_id", type=given, metavar="ID" if required else "[ID]", required=required)
+
+
+def wait(function: F) -> F:
+    """``--wait``: for every command that takes a slot."""
+    help_text, seconds = "Wait so long for a slot that is held; otherwise exit 4 at once.", click.IntRange(0, 7 * 86400)
+    return click.option("--wait", "wait_s", type=seconds, default=0, metavar="SECONDS", help=help_text)(function)
 
 
 def wish(function: F) -> F:

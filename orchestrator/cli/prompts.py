@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from orchestrator.domain.questions import Question
+from orchestrator.services.ports import StopSignal
 
 
 def interactive(*, as_json: bool) -> bool:
@@ -19,24 +20,46 @@ def interactive(*, as_json: bool) -> bool:
     return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def ask(question: Question) -> str:
+def ask(question: Question, stop: StopSignal) -> str:
     """The chosen option's id; asks again until the answer is one.
 
     Raises:
-        click.Abort: Ctrl-C, end of input, or another signal that asks us to stop.
+        click.Abort: Ctrl-C, end of input, another signal that asks us to stop (also one that came before), a closed terminal.
     """
+    try:
+        with _stoppable() as woken:
+            if stop.signal is not None:
+                raise click.Abort
+            return _asked(question, woken)
+    except OSError as gone:
+        raise click.Abort from gone
+
+
+def _asked(question: Question, woken: int) -> str:
     click.echo()
     click.echo(click.style(question.question, bold=True) if _styled() else question.question)
     for number, option in enumerate(question.options, 1):
         click.echo(f"  {number}) {option.label} - {option.description}")
+    default = f" [{question.default}]" if question.default is not None else ""
     while True:
-        asked = f"{question.header} [1-{len(question.options)}]"
-        with _stoppable():
-            typed: str = click.prompt(asked, default=question.default, show_default=question.default is not None).strip()
+        click.echo(f"{question.header} [1-{len(question.options)}]{default}: ", nl=False)
+        typed = _line(woken).strip() or question.default or ""
         chosen = _chosen(question, typed)
         if chosen is not None:
             return chosen
-        click.echo(f"{typed!r} is none of: {', '.join(question.ids)}", err=True)
+        if typed:
+            click.echo(f"{typed!r} is none of: {', '.join(question.ids)}", err=True)
+
+
+def _line(woken: int) -> str:
+    """What is typed. Waited for here and not in the reading: a signal just before that would be handled only after the answer."""
+    import select
+
+    select.select([sys.stdin, woken], [], [])
+    line = sys.stdin.readline()
+    if not line:
+        raise click.Abort
+    return line
 
 
 def _styled() -> bool:
@@ -44,17 +67,25 @@ def _styled() -> bool:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """Elsewhere a signal is only noted and what runs stops at the next safe place; but a prompt would wait on for its answer."""
+def _stoppable() -> Iterator[int]:
+    """Elsewhere a signal is only noted and what runs stops at the next safe place; but a prompt would wait on for its answer.
+
+    Gives a descriptor that is readable when a signal came.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise click.Abort
 
     numbers = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     previous = {number: signal.signal(number, stop) for number in numbers}
     try:
-        yield
+        yield woken
     finally:
+        signal.set_wakeup_fd(before)
+        os.close(woken)
+        os.close(wake)
         for number, handler in previous.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 

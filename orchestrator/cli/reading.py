@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.bootstrap import NoStore, open_reader
+from eventstore.errors import StoreUnavailable
+from orchestrator.bootstrap import NoStore, damage_of, open_reader
 from orchestrator.domain.errors import UsageProblem
+from orchestrator.domain.url_passwords import without_password
 
 if TYPE_CHECKING:
     from eventstore.events import RecordedEvent
@@ -32,6 +34,11 @@ def maybe_opened(directory: str, store: str | None) -> Iterator[EventReader | No
         return
     try:
         yield reader
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError) as error:
+        # What was written by this program can be read by it. Whether it was is asked only now: it takes a walk of the store.
+        if (damage := damage_of(reader)) is None:
+            raise
+        raise StoreUnavailable(f"the store is damaged: {damage}. Restore a backup. ({error!r})"[:1000]) from error
     finally:
         reader.close()
 
@@ -66,8 +73,11 @@ def print_json(data: Any) -> None:
 
 
 def more_options(directory: str, store: str | None) -> tuple[str, ...]:
-    """What every command that is suggested needs besides, for example ``--dir shop``."""
-    return (*(("--dir", directory) if directory != "." else ()), *(("--store", store) if store else ()))
+    """What every command that is suggested needs besides, for example ``--dir shop``; a password in *store* is left out."""
+    shown = without_password(store) if store else None
+    if shown != store and os.environ.get("POP_DEPLOY_STORE") == store:
+        shown = None  # the next command finds it where this one did
+    return (*(("--dir", directory) if directory != "." else ()), *(("--store", shown) if shown else ()))
 
 
 def paint() -> Paint:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.bootstrap import open_workspace
-from orchestrator.cli import driving
-from orchestrator.cli.driving import Ended
+from orchestrator.cli import driving, several
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import enabled_targets, environment_name
 from orchestrator.domain.errors import Refused, UsageProblem
@@ -20,6 +19,8 @@ from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.request import Wish, like_plan
+from orchestrator.services.slot import awaited
+from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.workspace import Workspace
 
 
@@ -40,6 +41,7 @@ class Given:
     dry_run: bool = False
     plan_digest: str | None = None
     yes: bool = False
+    wait_s: float = 0.0
     how: str = field(default="yes")
 
     @classmethod
@@ -64,12 +66,13 @@ def execute(deployment_id: str | None, given: Given) -> int:
     """Begin deployments, or go on with one, and drive them to their end."""
     ui = make_ui(given.directory, given.store, as_json=given.as_json)
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
+        workspace.patience = Patience.of(given.wait_s)
         ui.warn(publish_history(workspace))
         if deployment_id is not None:
             return _one(workspace, _loaded(workspace, deployment_id, given), given.consent(begun_here=False), ui)
         names = _names(workspace, given)
         if names is not None:
-            return _several(workspace, [given.wish(name) for name in names], given.consent(begun_here=True), ui)
+            return several.one_after_another(workspace, [given.wish(name) for name in names], given.consent(begun_here=True), ui)
         wish = given.wish(given.targets[0] if given.targets else None)
         if given.plan_digest is not None:
             wish = like_plan(workspace, wish, given.plan_digest)
@@ -96,7 +99,8 @@ def resume(deployment_id: str | None, given: Given) -> int:
     """Take an interrupted deployment over and finish it."""
     ui = make_ui(given.directory, given.store, as_json=given.as_json)
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
-        journal = resuming.interrupted(workspace, deployment_id)
+        workspace.patience = Patience.of(given.wait_s)
+        journal = awaited(workspace, resuming.interrupted(workspace, deployment_id))
         resuming.free_claim(workspace, journal)
         ui.warn(publish_history(workspace))
         return _one(workspace, journal, given.consent(begun_here=False), ui)
@@ -123,40 +127,13 @@ def _names(workspace: Workspace, given: Given) -> tuple[str, ...] | None:
     names = enabled_targets(workspace.config, environment) if given.all_targets else given.targets
     if given.plan_digest is not None and (given.all_targets or len(names) > 1):
         raise UsageProblem("--plan names the plan of one target: name that target with --target")
-    return tuple(names) if given.all_targets or len(names) > 1 else None
+    return tuple(dict.fromkeys(names)) if given.all_targets or len(names) > 1 else None
 
 
 def _one(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> int:
     """One deployment, and those of the other targets if the answer was ``all``."""
     done = driving.drive(workspace, journal, consent, ui)
     if journal.deployment.answers.get("deploy_target") and (more := driving.others(workspace, journal, done)):
-        return _the_rest(workspace, done, more, consent, ui)
+        return several.the_rest(workspace, done, more, consent, ui)
     ui.report(done)
     return driving.afterwards(workspace, journal, done, consent, ui).code
-
-
-def _the_rest(workspace: Workspace, first: Ended, more: list[Journal], consent: Consent, ui: Ui) -> int:
-    ends = [first]
-    if not ui.as_json:
-        ui.report(first)
-    for journal in more:
-        ends.append(driving.drive(workspace, journal, consent, ui))
-        if not ui.as_json:
-            ui.report(ends[-1])
-    return ui.report_all(ends)
-
-
-def _several(workspace: Workspace, wishes: list[Wish], consent: Consent, ui: Ui) -> int:
-    """One after another; after the first that does not succeed the rest is not begun."""
-    ends: list[Ended] = []
-    for wish in wishes:
-        done = driving.drive(workspace, driving.begin(workspace, wish), consent, ui)
-        ends.append(done)
-        if not ui.as_json:
-            ui.report(done)
-        if done.code:
-            break
-    left = ", ".join(str(wish.target) for wish in wishes[len(ends) :])
-    if left:
-        ui.warn(f"not begun, because {ends[-1].result.target} did not succeed: {left}")
-    return ui.report_all(ends)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from orchestrator import bootstrap
 from orchestrator.cli.reading import history_of
+from orchestrator.domain.events import Event, ExecutionStarted
+from orchestrator.domain.ids import stream_of
+from orchestrator.domain.lifecycle import UNDER_WAY
 from orchestrator.domain.plan import Slot
 from orchestrator.projections import deployments, slots
 from orchestrator.projections.deployments_table import DeploymentRow
-from orchestrator.projections.details import Details, details
+from orchestrator.projections.details import ClaimDetail, Details, claim_details, details
+from orchestrator.services.codec import CODEC
+from orchestrator.services.slot_holder import actor_of
 
 if TYPE_CHECKING:
     from eventstore.store import EventReader
@@ -28,6 +34,7 @@ def details_of(reader: EventReader, text: str, options: Sequence[str]) -> Detail
         [(event, recorded.time) for event, recorded in history],
         running=_running(reader, row),
         latest=_latest(reader, row),
+        claims=_claims(reader, row, [event for event, _ in history]),
         options=options,
     )
 
@@ -37,7 +44,26 @@ def _running(reader: EventReader, row: DeploymentRow) -> bool | None:
     claims = [holder for holder in slots.holders(reader) if holder.deployment_id == row.id]
     if not claims:
         return False
-    return bootstrap.at_work(claims[0].host, claims[0].boot_id, claims[0].pid, claims[0].start_ticks)
+    holder = claims[0]
+    return bootstrap.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks, holder.pid_namespace)
+
+
+def _claims(reader: EventReader, row: DeploymentRow, history: Sequence[Event]) -> tuple[ClaimDetail, ...]:
+    """How its claim changed hands. Looked for between its first claim and its end: a slot's stream may be long."""
+    epoch = next((event.epoch for event in history if isinstance(event, ExecutionStarted)), None)
+    if epoch is None or row.target is None:
+        return ()
+    stream, end = Slot(row.project, row.environment, row.target).stream, _last_change(reader, row)
+    seen = takewhile(lambda recorded: end is None or recorded.position < end, reader.read_stream(stream, epoch - 1))
+    return claim_details(row.id, ((CODEC.decode(recorded), recorded.time, actor_of(recorded)) for recorded in seen))
+
+
+def _last_change(reader: EventReader, row: DeploymentRow) -> int | None:
+    """Position of the deployment's own newest event; None while it is under way: its claim may be released any time."""
+    if row.state in UNDER_WAY:
+        return None
+    *_, last = reader.read_stream(stream_of(row.id))
+    return last.position
 
 
 def _latest(reader: EventReader, row: DeploymentRow) -> bool:

@@ -35,7 +35,7 @@ def configuration_of(directory: str) -> Configuration:
     except ConfigMissing:
         return Configuration(path=shown, found=False, problem=None, project=None)
     except (ConfigError, UnknownEnvironment) as problem:
-        return Configuration(path=shown, found=True, problem=str(problem), project=None)
+        return Configuration(path=shown, found=True, problem=bootstrap.current_masker().mask(str(problem)), project=None)
 
 
 def _configured(config: ProjectConfig) -> tuple[Configured, ...]:
@@ -48,4 +48,4 @@ def _configured(config: ProjectConfig) -> tuple[Configured, ...]:
 
 
 def _at_work(holder: Holder) -> bool | None:
-    return bootstrap.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks)
+    return bootstrap.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks, holder.pid_namespace)

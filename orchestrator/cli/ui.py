@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.bootstrap import current_masker
 from orchestrator.cli import errors, prompts
+from orchestrator.cli.reading import more_options
 from orchestrator.domain.deployment import Deployment
 from orchestrator.projections.decision_required import DecisionRequired, decision_required
 from orchestrator.rendering import command_reports, report
 from orchestrator.rendering.json_output import all_document, decision_document, dumps
 from orchestrator.rendering.progress import Progress, for_command
-from orchestrator.rendering.text import write
+from orchestrator.rendering.text import printable, write
 
 if TYPE_CHECKING:
     from orchestrator.cli.driving import Ended
@@ -52,7 +54,7 @@ class Ui:
         """On stderr, each once."""
         if message and message not in self.warned:
             self.warned.add(message)
-            _write(f"pop-deploy: {message}\n", err=True)
+            _write(f"pop-deploy: {current_masker().mask(printable(message))}\n", err=True)
 
     def say(self, message: str) -> None:
         """A sentence for people; with ``--json`` on stderr."""
@@ -149,14 +151,14 @@ def shown_path(workspace: Workspace) -> str:
 
 
 def _write(text: str, *, err: bool = False) -> None:
-    """A reader that has gone (``| head -1``) changes nothing about what was done, nor the exit code."""
+    """A reader that has gone (``| head -1``), a closed terminal or a full disk changes nothing about what was done, nor the exit
+    code."""
     try:
         write(sys.stderr if err else sys.stdout, text)
-    except BrokenPipeError:
-        if not err:
-            errors.forget_stdout()
+    except (OSError, ValueError):
+        errors.forget(sys.stderr if err else sys.stdout)
 
 
 def make_ui(directory: str, store: str | None, *, as_json: bool) -> Ui:
-    options = [*(["--dir", directory] if directory != "." else []), *(["--store", store] if store else [])]
-    return Ui(as_json, prompts.interactive(as_json=as_json), for_command(as_json=as_json), tuple(options))
+    options = more_options(directory, store)
+    return Ui(as_json, prompts.interactive(as_json=as_json), for_command(as_json=as_json), options)

@@ -5,7 +5,9 @@ A configuration class is a plain dataclass of `str`, `bool`, `int`, `float`, `Li
 
 - ``field(metadata={"minimum": 1, "maximum": 65535})``: limits of a number. Names ending in ``_s`` are seconds and have some.
 - ``EXTRA_KEYS: ClassVar[bool] = True``: unknown keys are no mistake.
-- ``INPUT_PATHS: ClassVar[tuple[str, ...]]``: fields that name the project's files (checked in `entry`, not here).
+- ``INPUT_PATHS: ClassVar[tuple[str, ...]]``: fields that name the project's files (checked in `entry`, not here). A dotted name
+  leads into objects and lists: ``compose.file``, ``assets.path``.
+- ``CREDENTIAL_PATHS``: the same for files that hold credentials; only a relative one has to stay in the project.
 - ``__post_init__`` raising ``ValueError("keep: expected ...")``: what the types cannot say, with the field's name in front.
 
 Why not a library: msgspec stops at the first mistake and costs 10 ms of import, a quarter of what `pop-deploy history` may take.

@@ -5,19 +5,22 @@ The entry must be complete and valid without its overrides too: that is what an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path as FilePath
 from typing import Any, NamedTuple
 
 from orchestrator.config.checks import NAME, NAME_WORDS, url_problem
-from orchestrator.config.convert import INVALID, Converter
+from orchestrator.config.convert import INVALID, Converter, extra_keys_allowed
 from orchestrator.config.words import Path, did_you_mean, listed, quoted
 from orchestrator.domain.paths import PathOutside, checked_input_path
-from orchestrator.domain.settings import HealthCheck, Hooks
+from orchestrator.domain.settings import HealthCheck, Hooks, SecretRef
 
 ConfigTypes = Callable[[str], type | None]
 """Kind of target to the class of its `config`; None for a kind that does not exist."""
+
+Found = tuple[Path, str]
+"""A path that stands in an entry, and where."""
 
 SAME_EVERYWHERE = ("type", "primary", "environments")
 """Keys that an environment cannot override: the slot and the default target would change under a deployment's feet."""
@@ -89,7 +92,7 @@ def read_entry(converter: Converter, name: str, raw: Mapping[str, Any], around: 
     if entry is not None and entry.url and (problem := url_problem(entry.url)):
         converter.say((*path, "url"), problem)
     if entry is not None and config is not INVALID:
-        _check_inputs(converter, config, entry, around, (*path, "config"))
+        _check_inputs(converter, ReadEntry(entry, entry.type or name, config), around, path)
     if entry is None or len(converter.problems) > before:
         return None
     return ReadEntry(entry, entry.type or name, config)
@@ -142,24 +145,63 @@ def _kind_type(converter: Converter, name: str, raw: Mapping[str, Any], kinds: K
     return wanted
 
 
-def _check_inputs(converter: Converter, config: Any, entry: TargetEntry, around: Surroundings, path: Path) -> None:
+def _check_inputs(converter: Converter, read: ReadEntry, around: Surroundings, path: Path) -> None:
+    """Every path that is an input of *read* stays in the project, and so does every relative path to a secret."""
     if around.project_dir is None:
         return
+    allow_paths = (*around.allow_paths, *read.entry.allow_paths)
+    for where, value in (*_inputs(read.config), *_credentials(read)):
+        try:
+            checked_input_path(around.project_dir, value, allow_paths)
+        except PathOutside as error:
+            wanted, said = "a path inside the project", "; ".join(filter(None, (error.reason, error.advice)))
+            converter.say((*path, *where), f"expected {wanted}, but {quoted(value)} {said}", wanted, quoted(value))
+
+
+def _inputs(config: Any) -> Iterator[Found]:
     for dotted in getattr(type(config), "INPUT_PATHS", ()):
         for where, value in _values(config, dotted):
-            try:
-                checked_input_path(around.project_dir, value, (*around.allow_paths, *entry.allow_paths))
-            except PathOutside as error:
-                wanted = "a path inside the project"
-                converter.say((*path, *where), f"expected {wanted}, but {quoted(value)} {error.reason}", wanted, quoted(value))
+            if value or not extra_keys_allowed(type(config)):  # the deploy skill writes "" for what it does not know
+                yield ("config", *where), value
 
 
-def _values(config: Any, dotted: str) -> list[tuple[Path, str]]:
-    """Every path in the field *dotted* of *config*, with where it stands; none if the field or one above it is None."""
-    keys = tuple(dotted.split("."))
-    value = config
-    for key in keys:
-        value = getattr(value, key) if value is not None else None
-    if isinstance(value, str):
-        return [(keys, value)]
-    return [((*keys, index), item) for index, item in enumerate(value or ())]
+def _credentials(read: ReadEntry) -> Iterator[Found]:
+    """Paths of secrets that are relative and so mean files of the project. An absolute one says by itself that it lies
+    elsewhere (``/run/secrets/token``), as most secrets should; what is read there goes into no release."""
+    config = read.config
+    named = [found for dotted in getattr(type(config), "CREDENTIAL_PATHS", ()) for found in _values(config, dotted)]
+    found = [*named, *_secret_files(config, ())]
+    found = [(("config", *where), value) for where, value in found] + list(
+        _secret_files(read.entry.health_check, ("health_check",))
+    )
+    yield from ((where, value) for where, value in found if not FilePath(value).is_absolute())
+
+
+def _secret_files(value: Any, where: Path) -> Iterator[Found]:
+    if isinstance(value, SecretRef):
+        if value.file is not None:
+            yield (*where, "file"), value.file
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from _secret_files(getattr(value, each.name), (*where, each.name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secret_files(item, (*where, key))
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from _secret_files(item, (*where, index))
+
+
+def _values(value: Any, dotted: str) -> Iterator[Found]:
+    """Every path in the field *dotted* below *value*, with where it stands; none where a field above it is None.
+
+    A list is looked into. Where it may hold paths as well as objects with a path (``assets``), each name says one of them.
+    """
+    key, _, rest = dotted.partition(".")
+    if isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from (((index, *where), found) for where, found in _values(item, dotted))
+    elif key and hasattr(value, key):
+        yield from (((key, *where), found) for where, found in _values(getattr(value, key), rest))
+    elif not key and isinstance(value, str):
+        yield (), value

@@ -19,7 +19,7 @@ from orchestrator.config.entry import ConfigTypes, Kinds, Surroundings, check_va
 from orchestrator.config.errors import ConfigError, Enough
 from orchestrator.config.reading import parse_json, read_file
 from orchestrator.config.words import Path, did_you_mean, found, listed, quoted
-from orchestrator.domain.settings import EnvironmentRules
+from orchestrator.domain.settings import AuditSettings, EnvironmentRules
 
 _READABLE_VERSION = re.compile(r"1(\.[0-9]{1,9}){0,2}")
 
@@ -36,6 +36,7 @@ class TopLevel:
         default_environment: The environment when none is named.
         environments: Rules by environment. Once it exists, no other environment can be named.
         allow_paths: Paths outside the project that inputs of any target may lead to.
+        audit: Who receives the signed head of the store.
         targets: What can be deployed to, by name.
         ci: Settings of the CI system; ours only to pass on.
         history: Records of what happened; projected, never read as configuration.
@@ -48,6 +49,7 @@ class TopLevel:
     default_environment: str | None = None
     environments: dict[str, EnvironmentRules] | None = None
     allow_paths: tuple[str, ...] = ()
+    audit: AuditSettings = field(default_factory=AuditSettings)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     ci: Any = None
     history: tuple[Any, ...] = ()
@@ -89,6 +91,17 @@ class ProjectConfig:
     @property
     def redact(self) -> tuple[str, ...]:
         return self.top.redact
+
+    @property
+    def allow_paths(self) -> tuple[str, ...]:
+        """Of the top level and of every target; overrides of an environment count as well."""
+        entries = [entry for raw in self.targets.values() for entry in (raw, *raw.get("environments", {}).values())]
+        own = [path for entry in entries for path in entry.get("allow_paths", ())]
+        return (*self.top.allow_paths, *own)
+
+    @property
+    def audit(self) -> AuditSettings:
+        return self.top.audit
 
     @property
     def history(self) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import IllegalTransition, NotConfirmed, PlanStale
+from orchestrator.domain.errors import HistoryBroken, IllegalTransition, NotConfirmed, PlanStale
 from orchestrator.domain.execution import Execution, Phase, Rollback, Status, StepRecord
 from orchestrator.domain.lifecycle import UNDER_WAY, State, Trigger, target_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
@@ -69,6 +69,20 @@ class Deployment:
         return deployment
 
     def apply(self, event: e.Event, time: str) -> None:
+        """Follow one event that was recorded at *time*.
+
+        Raises:
+            IllegalTransition: It breaks the lifecycle.
+            HistoryBroken: It speaks of what is not there, or holds what no plan, step or release is made of.
+        """
+        try:
+            self._apply(event, time)
+        except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
+            raise HistoryBroken(self.id, type(event).__name__, repr(error)[:200]) from error
+
+    def _apply(self, event: e.Event, time: str) -> None:
+        if (self.request is None) is not isinstance(event, e.DeploymentRequested):
+            raise ValueError("a deployment begins with DeploymentRequested, and with one only")
         if event.trigger is not None:
             self.state = target_of(self.id, self.state, event.trigger)
         self.updated_at = time
@@ -127,6 +141,11 @@ class Deployment:
     def next_round(self) -> int:
         """Number of the next verification, from 1; preflight rounds are counted with them."""
         return max((check.round for check in self.checks), default=0) + 1
+
+    @property
+    def intended_release(self) -> Release | None:
+        """The release that it made live or, where it did not come so far, was to make live."""
+        return self.release or (self.plan.release if self.plan is not None else None)
 
     # --- what it decides --------------------------------------------------------
 

@@ -10,10 +10,14 @@
     │   ├── ValidationRequired  the environment takes only validated commits
     │   ├── CanaryUnsupported   this kind of target has no canary
     │   ├── NothingToRollBack   no verified release to go back to
-    │   └── NothingLive         that release is not what is live
+    │   ├── NothingLive         that release is not what is live
+    │   ├── NotClaimed          there is no claim of that deployment to release
+    │   └── Superseded          its claim was released, and another deployment has begun there since
     ├── SlotHeld                another deployment holds the slot
+    ├── SlotLost                this process held the slot, and was replaced
     ├── SlotClaimedByDead       an interrupted deployment still claims the slot
     ├── DecisionOpen            a question must be answered first
+    ├── HistoryBroken           an event does not follow from those before it: the store was changed by hand
     ├── OutcomeUnknown          neither we nor the target know whether a step's effect was made
     └── Interrupted             a signal asked this process to stop
 
@@ -23,6 +27,11 @@ Targets, adapters and configuration add theirs below `PopDeployError`. Only `cli
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.domain.slot_holder import SlotHolder
 
 
 class PopDeployError(Exception):
@@ -80,20 +89,32 @@ class NothingLive(Refused):
     rule = "live_release"
 
 
-class SlotHeld(PopDeployError):
+class NotClaimed(Refused):
+    rule = "no_claim"
+
+
+class Superseded(Refused):
+    rule = "superseded"
+
+
+class OfSlot(PopDeployError):
+    """Base of what is said of a slot. *deployment_id* has, claims or had it; *holder*: what is known of who has it now."""
+
+    def __init__(self, message: str, *, slot: str, deployment_id: str, holder: SlotHolder | None = None) -> None:
+        super().__init__(message)
+        self.slot, self.deployment_id, self.holder = slot, deployment_id, holder
+
+
+class SlotHeld(OfSlot):
     """Somebody else is at work in the slot."""
 
-    def __init__(self, message: str, *, slot: str, deployment_id: str) -> None:
-        super().__init__(message)
-        self.slot, self.deployment_id = slot, deployment_id
+
+class SlotLost(OfSlot):
+    """Another process has the slot now: what this one wanted to write was refused, and it starts nothing more."""
 
 
-class SlotClaimedByDead(PopDeployError):
+class SlotClaimedByDead(OfSlot):
     """The holder died; its deployment must be resumed or aborted first."""
-
-    def __init__(self, message: str, *, slot: str, deployment_id: str) -> None:
-        super().__init__(message)
-        self.slot, self.deployment_id = slot, deployment_id
 
 
 class DecisionOpen(PopDeployError):
@@ -110,6 +131,17 @@ class OutcomeUnknown(PopDeployError):
     def __init__(self, deployment_id: str, step: str, detail: str) -> None:
         super().__init__(f"{deployment_id}: nobody knows whether {step} was done: {detail}")
         self.deployment_id, self.step, self.detail = deployment_id, step, detail
+
+
+class HistoryBroken(PopDeployError):
+    """An event does not follow from those before it: no version of this program has written them like this."""
+
+    def __init__(self, deployment_id: str, event: str, reason: str) -> None:
+        super().__init__(
+            f"{deployment_id or 'a deployment'}: {event} does not follow from what is on record before it ({reason}). "
+            "Was the store changed by hand? Next: pop-deploy audit verify"
+        )
+        self.deployment_id, self.event, self.reason = deployment_id, event, reason
 
 
 class Interrupted(PopDeployError):

@@ -13,8 +13,7 @@ from typing import Any, ClassVar
 from orchestrator.domain.lifecycle import Trigger
 
 Json = dict[str, Any]
-EVENTS: dict[str, type[Event]] = {}
-"""Stored name to class, for the codec."""
+EVENTS: dict[str, type[Event]] = {}  # stored name to class, for the codec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,10 +237,11 @@ class DeploymentInterrupted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentResumed(Event):
-    """Another process goes on."""
+    """Another process goes on. *taken_over_from*: whose claim on the slot it took over, "" where the slot was free."""
 
     by: str
     host: str
+    taken_over_from: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,7 +342,12 @@ class RollbackFailed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SlotTaken(Event):
-    """The version of this event in the slot's stream is the holder's epoch."""
+    """The version of this event in the slot's stream is the holder's epoch.
+
+    Attributes:
+        taken_over_from: Deployment and process of the dead holder whose claim stood until now, or None.
+        pid_namespace: In which *pid* counts; "" where that is not known.
+    """
 
     deployment_id: str
     host: str
@@ -350,12 +355,37 @@ class SlotTaken(Event):
     start_ticks: int
     boot_id: str
     taken_over_from: str | None = None
+    pid_namespace: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlotReleased(Event):
+    """The claim has ended: with its deployment, or (*by* is set) because a person released it.
+
+    Attributes:
+        outcome: State of the deployment.
+        by: The person, and *reason* what they said.
+        former_holder: Whose claim it was.
+        killed: Its process was still there, and was killed for it.
+    """
+
     deployment_id: str
     outcome: str
+    by: str = ""
+    reason: str = ""
+    former_holder: str = ""
+    killed: bool = False
+
+
+# --- the audit stream ---------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnchorFailed(Event):
+    """The signed head of event *position* did not reach the command or file that deploy.json names."""
+
+    position: int
+    message: str
 
 
 # --- the import stream -------------------------------------------------------
@@ -365,5 +395,6 @@ class SlotReleased(Event):
 class HistoryImported(Event):
     """A record of deploy.json's history that was written by somebody else; *identity* is its SHA-256."""
 
+    project: str
     identity: str
     record: Json

@@ -5,6 +5,9 @@ from __future__ import annotations
 IMPORT_STREAM = "import"
 """Stream of the history records that were written by somebody else."""
 
+AUDIT_STREAM = "audit"
+"""Stream of what concerns the evidence itself: heads that were not delivered."""
+
 _ID = "deploy-"
 _STREAM = "deployment-"
 

@@ -1,9 +1,9 @@
 """Keeps secrets out of everything that is stored or shown: what is found becomes ``***``.
 
-`Masker` knows three kinds: values that were revealed during this run (also as base64, URL-quoted, JSON-escaped and line by line),
-the user's own patterns (`redact` in deploy.json), and the shapes of well-known tokens. Its streaming form is `StreamMasker`.
-It is no proof against a program that disguises a secret (encrypts it, colours its middle): for what a person is going to see call
-`strip_controls` first. Start reading at `Masker.mask`.
+`Masker` knows three kinds: values that were revealed during this run (in every form of `secret_forms`, also where escape codes or
+line ends break them), the user's own patterns (`redact` in deploy.json), and the shapes of well-known tokens. Its streaming form
+is `StreamMasker`. It is no proof against a program that disguises a secret (encrypts it, prints it backwards). Start reading at
+`Masker.mask`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orchestrator.domain.errors import UsageProblem
+from orchestrator.domain.masked_pieces import Pieces
+from orchestrator.domain.masked_views import ESCAPES, View, joined, without_controls
 from orchestrator.domain.secret_forms import SHORTEST, forms
 from orchestrator.domain.secret_shapes import FLAG, SHAPES
 
 MASK = "***"
 HOLD_CHARS = 4096
 HOLD_LIMIT_CHARS = 256 * 1024
+_BROKEN = 8
+"""From how many characters on a form is looked for across the ends of lines: shorter ones would be found by chance."""
 
 Find = tuple[int, int, int]
 
@@ -41,15 +45,23 @@ class Masker:
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         self._values: list[str] = []
         self._words: set[re.Pattern[str]] = set()
+        self._pieces = Pieces()
         self._patterns = [_compiled(pattern) for pattern in patterns]
 
     def add(self, value: str) -> None:
         """Mask *value* from now on."""
         word = value.strip()
         if len(word) >= SHORTEST:
-            self._values = sorted({*self._values, *forms(value)}, key=len, reverse=True)
+            made = forms(value)
+            self._pieces.add(made)
+            self._values = sorted({*self._values, *made}, key=len, reverse=True)
         elif word:
             self._words.add(re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"))
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Every form of every value that is known, the longest first; not the short ones that count only as a word."""
+        return tuple(self._values)
 
     @property
     def longest(self) -> int:
@@ -95,14 +107,37 @@ class Masker:
         text = data.decode()
         return (
             "\\" in text  # what is escaped does not look like itself
+            or not text.isascii()  # some controls and marks are written as they are, and may break a value
             or bool(self._patterns)  # an anchor may mean where a string begins, which is lost here
             or any(value in text for value in self._values)
             or any(word.search(text) for word in self._words)
+            or self._pieces.stand_in(text)
             or any(hint in text for hint in _HINTS)
         )
 
     def find(self, text: str) -> list[Find]:
         """Where the secrets are: (start of what makes it known as one, start, end), by start, without overlaps."""
+        found = self._plain(text)
+        found += [(start, start, end) for start, end in self._pieces.spans(text)]
+        if (view := without_controls(text)) is not None:
+            found += _placed(view, self._plain(view.text))
+        if self._values and (view := joined(text)) is not None:
+            broken = [find for value in self._values if len(value) >= _BROKEN for find in _occurrences(value, view.text)]
+            found += _placed(view, broken)
+        return _merged(found)
+
+    def unfinished(self, text: str) -> int:
+        """Where the earliest known value starts that *text* ends in the middle of; the length of *text* if none does."""
+        end = self._unfinished(text, 1)
+        if (view := without_controls(text)) is not None:
+            end = min(end, view.original(self._unfinished(view.text, 1)))
+        if self._values and (view := joined(text)) is not None:
+            # Almost every line ends with a letter that some form begins with: only more than that is worth waiting for.
+            end = min(end, view.original(self._unfinished(view.text, _BROKEN)))
+        return end
+
+    def _plain(self, text: str) -> list[Find]:
+        """In the text as it is; may overlap."""
         found: list[Find] = []
         for value in self._values:
             found += _occurrences(value, text)
@@ -112,11 +147,10 @@ class Masker:
         for hints, pattern in SHAPES:
             if not present.isdisjoint(hints):
                 found += _matches(pattern, text)
-        return _merged(found)
+        return found
 
-    def unfinished(self, text: str) -> int:
-        """Where the earliest known value starts that *text* ends in the middle of; the length of *text* if none does."""
-        return min((_unfinished(value, text) for value in self._values), default=len(text))
+    def _unfinished(self, text: str, least: int) -> int:
+        return min((_unfinished(value, text, least) for value in self._values), default=len(text))
 
 
 class StreamMasker:
@@ -159,17 +193,6 @@ class StreamMasker:
         return shown.encode(errors="surrogateescape")
 
 
-_ESCAPES = re.compile(
-    r"""
-      \x1b \[ [0-?]* [ -/]* [@-~]                      # CSI: colours, cursor, erase
-    | \x1b [\]PX^_] [^\x07\x1b]* (?: \x07 | \x1b\\ )?  # OSC, DCS and the like: titles, links, clipboard
-    | \x1b [ -/]* [0-~]?                               # any other escape
-    | \x9b [0-?]* [ -/]* [@-~]                          # CSI as one character
-    | [\x00-\x08\x0b-\x1f\x7f-\x9f]                    # what is left of control characters
-    | [\u200e\u200f\u2028-\u202e\u2066-\u2069]          # direction and line overrides
-    """,
-    re.VERBOSE,
-)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -181,7 +204,7 @@ def strip_controls(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _SURROGATES.sub("\ufffd", _ESCAPES.sub("", text))
+    return _SURROGATES.sub("\ufffd", ESCAPES.sub("", text))
 
 
 _SHAPE_HINTS = tuple(dict.fromkeys(hint for hints, _ in SHAPES for hint in hints))
@@ -211,13 +234,18 @@ def _occurrences(value: str, text: str) -> list[Find]:
     return found
 
 
-def _unfinished(value: str, text: str) -> int:
+def _unfinished(value: str, text: str, least: int) -> int:
+    """Where the last *least* characters of *text*, or more, are the beginning of *value*; the length of *text* if none are."""
     at = text.find(value[0], max(0, len(text) - len(value) + 1))
-    while at >= 0:
+    while 0 <= at <= len(text) - least:
         if value.startswith(text[at:]):
             return at
         at = text.find(value[0], at + 1)
     return len(text)
+
+
+def _placed(view: View, found: list[Find]) -> list[Find]:
+    return [(view.original(context), view.original(start), view.original_end(stop)) for context, start, stop in found]
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> list[Find]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -72,7 +72,11 @@ class Release:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Release:
-        return cls(**data)
+        """Raises TypeError for what `to_json` would not have made of a release."""
+        release = cls(**data)
+        _require(release, version=str, commit_sha=_TEXT, deployment_id=_TEXT, artifacts=dict, detail=dict)
+        _require_all(release.artifacts.values(), str)
+        return release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +121,13 @@ class Step:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Step:
+        """Raises TypeError or KeyError for what `to_json` would not have made of a step."""
         command = data["command"]
-        return cls(**{**data, "command": tuple(command) if command is not None else None})
+        step = cls(**{**data, "command": tuple(command) if command is not None else None})
+        _require(step, name=str, title=str, kind=str, inputs=dict, timeout_s=(float, int))
+        _require(step, effect=bool, repeatable=bool, live=bool)
+        _require_all(step.command or (), str)
+        return step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +186,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
-        return cls(
+        """Raises TypeError, ValueError or KeyError for what `to_json` would not have made of a plan."""
+        plan = cls(
             **{
                 **data,
                 "mode": Mode(data["mode"]),
@@ -185,6 +195,22 @@ class Plan:
                 "release": Release.from_json(data["release"]),
             }
         )
+        _require(plan, target=str, kind=str, environment=str, version=str, inputs=dict)
+        return plan
+
+
+_TEXT = (str, type(None))
+
+
+def _require(made: Any, **kinds: type | tuple[type, ...]) -> None:
+    for name, kind in kinds.items():
+        if not isinstance(getattr(made, name), kind):
+            raise TypeError(f"{type(made).__name__.lower()}: {name}: {type(getattr(made, name)).__name__}")
+
+
+def _require_all(values: Iterable[Any], kind: type) -> None:
+    if not all(isinstance(value, kind) for value in values):
+        raise TypeError(f"not every one of {list(values)!r:.100} is {kind.__name__}")
 
 
 def _short(value: Any) -> str:

@@ -69,14 +69,14 @@ def back_to(deployment: Deployment, candidates: Sequence[Release], version: str 
     others = [
         release
         for release in candidates
-        if not same_release(release, deployment.release) and release.deployment_id != deployment.id
+        if not same_release(release, deployment.intended_release) and release.deployment_id != deployment.id
     ]
     if version is None:
         reference = deployment.reference
-        if reference is not None and any(same_release(reference, release) for release in others):
+        if reference in others:
             return reference
         if others:
-            return others[0]
+            return next((release for release in others if same_release(reference, release)), others[0])
         raise NothingToRollBack(
             f"{deployment.slot}: no verified release before {deployment.requested.version}, nothing to roll back to. "
             "Next: fix it and pop-deploy execute"

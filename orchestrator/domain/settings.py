@@ -53,6 +53,23 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """Who receives the signed head of the store after each deployment.
+
+    Attributes:
+        anchor_command: Argument list of a command that gets the head, one line of JSON, on its standard input.
+        anchor_file: File to which that line is added.
+        key: File of the private key that signs; made when it is missing. The data directory's own when `null`.
+        timeout_s: Deadline of the command.
+    """
+
+    anchor_command: tuple[str, ...] | None = None
+    anchor_file: str | None = None
+    key: str | None = None
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """The user's own commands around a deployment: lists of argument lists, run in the project's directory.
 

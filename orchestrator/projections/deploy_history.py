@@ -2,8 +2,8 @@
 
 A deployment's own record says success (deployed, verified) or failed (failed, rollback_failed, aborted after an effect); a
 rollback adds one more, `rolled_back`, and leaves the first as it is. What still runs, dry runs, and what was aborted before any
-effect have none. Records of other tools (`HistoryImported`) take their place by time, with the keys they came with. Not here:
-writing the file.
+effect have none. Ours stand in the order of their events, whatever the clock said; those of other tools (`HistoryImported`) take
+their place among them by time, with the keys they came with. Not here: writing the file.
 """
 
 from __future__ import annotations
@@ -30,38 +30,52 @@ LONGEST_ERROR = 2000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEFORE_ALL = -(2**62)
-_LAST = ""
+_LAST, _OWN = "", "own"
 
 # moment: microseconds since 1970 that put the record in its place; position: of the event, for records of the same moment.
 RECORDS = Table(
     "deploy_history",
-    {"key": "text", "moment": "integer", "position": "integer", "record": "text", "settled": "integer", "succeeded": "integer"},
+    {
+        "key": "text",
+        "project": "text",
+        "moment": "integer",
+        "position": "integer",
+        "record": "text",
+        "settled": "integer",
+        "succeeded": "integer",
+    },
     key=("key",),
-    indexes=(("moment", "position"),),
+    indexes=(("project", "moment", "position"),),
 )
 # When the rollback of a deployment that is under way began, and who began it.
 ROLLBACKS = Table("history_rollbacks", {"deployment_id": "text", "started_at": "text", "by": "text"}, key=("deployment_id",))
-# How often a foreign record was taken in; the row with the identity "" holds the moment of the last one.
-IMPORTS = Table("history_imports", {"identity": "text", "count": "integer", "moment": "integer"}, key=("identity",))
+# How often a foreign record was taken in; the row with the identity "" holds the moment of the last one, "own" that of ours.
+IMPORTS = Table(
+    "history_imports",
+    {"project": "text", "identity": "text", "count": "integer", "moment": "integer"},
+    key=("project", "identity"),
+)
 
 
-def records(reader: EventReader, limit: int = 50) -> list[Data]:
-    """The newest records as deploy.json has them. A key without a value is left out; ours carry the store's ID."""
-    rows = reader.query("SELECT key, record FROM deploy_history ORDER BY moment DESC, position DESC LIMIT ?", (limit,))
+def records(reader: EventReader, project: str, limit: int = 50) -> list[Data]:
+    """The newest records as *project*'s deploy.json has them. A key without a value is left out; ours carry the store's ID."""
+    statement = "SELECT key, record FROM deploy_history WHERE project = ? ORDER BY moment DESC, position DESC LIMIT ?"
+    rows = reader.query(statement, (project, limit))
     ours = {"store_id": reader.store_id}
     return [orjson.loads(record) | ({} if key.startswith("import/") else ours) for key, record in rows]
 
 
-def imported_counts(reader: EventReader) -> dict[str, int]:
+def imported_counts(reader: EventReader, project: str) -> dict[str, int]:
     """Identity of each foreign record to how often it was taken in."""
-    return dict(reader.query("SELECT identity, count FROM history_imports WHERE identity != ''"))
+    statement = "SELECT identity, count FROM history_imports WHERE project = ? AND identity NOT IN ('', 'own')"
+    return dict(reader.query(statement, (project,)))
 
 
 class HistoryProjection:
     """Keeps the records. Foreign ones must be appended oldest first, as `domain.outside_history` gives them."""
 
     name = "deploy_history"
-    version = 1
+    version = 3
     tables = (RECORDS, ROLLBACKS, IMPORTS)
 
     @property
@@ -121,18 +135,18 @@ def _rolled_back(event: RecordedEvent, data: Data, rows: Rows) -> None:
         rollback_to=data["release"]["version"],
         actor=rollback["by"],
     )
-    _put(rows, f"{deployment['id']}/{event.position}", event, record)
+    _put(rows, f"{deployment['id']}/{event.position}", event, deployment["project"], record)
 
 
 def _imported(event: RecordedEvent, data: Data, rows: Rows) -> None:
-    moment = moment_of(data["record"].get("timestamp"))
+    project, moment = data["project"], moment_of(data["record"].get("timestamp"))
     if moment is None:  # it keeps its place: right after the one that is next older in the file
-        last = rows.get(IMPORTS, _LAST)
+        last = rows.get(IMPORTS, project, _LAST)
         moment = last["moment"] if last is not None else _BEFORE_ALL
-    rows.put(IMPORTS, {"identity": _LAST, "count": 0, "moment": moment})
-    known = rows.get(IMPORTS, data["identity"])
-    rows.put(IMPORTS, {"identity": data["identity"], "count": known["count"] + 1 if known else 1})
-    _put(rows, f"import/{event.position}", event, data["record"], moment=moment)
+    rows.put(IMPORTS, {"project": project, "identity": _LAST, "count": 0, "moment": moment})
+    known = rows.get(IMPORTS, project, data["identity"])
+    rows.put(IMPORTS, {"project": project, "identity": data["identity"], "count": known["count"] + 1 if known else 1})
+    _put(rows, f"import/{event.position}", event, project, data["record"], moment=moment)
 
 
 def moment_of(timestamp: Any) -> int | None:
@@ -151,7 +165,7 @@ def _put_own(event: RecordedEvent, rows: Rows, *, status: str, error: str | None
     began = deployment["started_at"]
     duration_ms = milliseconds(began, event.time) if began else None
     record = _record(deployment, time=event.time, status=status, duration_ms=duration_ms, error=_shortened(error))
-    _put(rows, deployment["id"], event, record, settled=settled, succeeded=status == "success")
+    _put(rows, deployment["id"], event, deployment["project"], record, settled=settled, succeeded=status == "success")
 
 
 def _record(
@@ -181,9 +195,26 @@ def _record(
     return {key: value for key, value in record.items() if value is not None and value != ""}
 
 
-def _put(rows: Rows, key: str, event: RecordedEvent, record: Data, *, moment: int | None = None, **columns: Any) -> None:
-    row = {**empty(RECORDS), "key": key, "position": event.position, "record": orjson.dumps(record).decode(), **columns}
-    rows.put(RECORDS, {**row, "moment": moment if moment is not None else moment_of(event.time)})
+def _put(
+    rows: Rows, key: str, event: RecordedEvent, project: str, record: Data, *, moment: int | None = None, **columns: Any
+) -> None:
+    row = {
+        **empty(RECORDS),
+        "key": key,
+        "project": project,
+        "position": event.position,
+        "record": orjson.dumps(record).decode(),
+        **columns,
+    }
+    rows.put(RECORDS, {**row, "moment": moment if moment is not None else _own_moment(event, project, rows)})
+
+
+def _own_moment(event: RecordedEvent, project: str, rows: Rows) -> int:
+    """The event's time; never before that of an earlier event: a clock may have been set back."""
+    latest, moment = rows.get(IMPORTS, project, _OWN), moment_of(event.time) or 0
+    moment = max(moment, latest["moment"]) if latest is not None else moment
+    rows.put(IMPORTS, {"project": project, "identity": _OWN, "count": 0, "moment": moment})
+    return moment
 
 
 def _amend(own: Row, rows: Rows, *, status: str, error: str | None) -> None:

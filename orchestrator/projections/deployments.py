@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from orchestrator.domain.plan import Slot
 
 _COLUMNS = {name: f"progress.{name}" if name in PROGRESS.columns else name for name in DeploymentRow._fields}
-_COLUMNS |= {"id": "deployments.id", "updated_at": "max(deployments.updated_at, coalesce(progress.updated_at, ''))"}
+# Of the later one; said so that every database understands it.
+_UPDATED = "CASE WHEN progress.updated_at > deployments.updated_at THEN progress.updated_at ELSE deployments.updated_at END"
+_COLUMNS |= {"id": "deployments.id", "updated_at": _UPDATED}
 _READ = (
     f"SELECT {', '.join(_COLUMNS.values())} FROM deployments "  # noqa: S608 - constants
     "LEFT JOIN deployments_progress AS progress ON progress.id = deployments.id"
@@ -135,6 +137,8 @@ def resolve(reader: EventReader, text: str) -> str:
     if found:
         shown = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
         raise UsageProblem(f"{text} is the beginning of more than one deployment: {shown}")
+    if (moved := _archived(reader, text)) is not None:
+        raise UsageProblem(moved)
     raise UsageProblem(f"no deployment {text!r}. {_nearest(reader, text)}")
 
 
@@ -154,6 +158,20 @@ def slots_seen(reader: EventReader) -> list[tuple[str, str, str]]:
             return found
         found.append((rows[0][0], rows[0][1], rows[0][2]))
         after, sign = rows[0], ">"
+
+
+def _archived(reader: EventReader, text: str) -> str | None:
+    """Where the deployment went that *text* means, if it was archived. Only asked where there is none of that name."""
+    from eventstore.archived import notes
+    from orchestrator.domain.ids import id_of, stream_of
+
+    wanted = stream_of(text)
+    for note in notes(reader):
+        found = [stream for stream in note.streams if stream.startswith(wanted)]
+        if found and text.removeprefix(_ID):
+            named = id_of(found[0]) if len(found) == 1 else f"{text}..."
+            return f"{named} was moved to the archive {note.file} on {note.time}; the store keeps only its place in the chain"
+    return None
 
 
 def _nearest(reader: EventReader, text: str) -> str:

@@ -6,7 +6,7 @@ confirmed and decided, when and why; the plan with its inputs; every round of ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.step_logs import StepLog, step_logs
+
+TAKEN_OVER, RELEASED = "taken_over", "released"
 
 History = Sequence[tuple[e.Event, str]]
 """A deployment's events with their times, in order."""
@@ -56,6 +58,26 @@ class RefusalDetail:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimDetail:
+    """How its claim on the slot changed hands.
+
+    Attributes:
+        what: taken_over, from a dead process, or released, by a person.
+        by: Who did it: ``name@host``.
+        former_holder: Whose claim it was, with its process.
+        reason: Of a release.
+        killed: The process was still there, and was killed for the release.
+    """
+
+    what: str
+    at: str
+    by: str
+    former_holder: str
+    reason: str | None
+    killed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanDetail:
     """What was planned. *inputs*: what the plan depends on outside its steps; *observed*: version that was live then."""
 
@@ -88,6 +110,7 @@ class Details:
     decisions: tuple[DecisionDetail, ...]
     checks: tuple[CheckDetail, ...]
     refusals: tuple[RefusalDetail, ...]
+    claims: tuple[ClaimDetail, ...]
     interrupted_by: str | None
     aborted_by: str | None
     abort_reason: str | None
@@ -96,11 +119,18 @@ class Details:
 
 
 def details(
-    history: History, *, running: bool | None, latest: bool, history_path: str = "", options: Sequence[str] = ()
+    history: History,
+    *,
+    running: bool | None,
+    latest: bool,
+    claims: Sequence[ClaimDetail] = (),
+    history_path: str = "",
+    options: Sequence[str] = (),
 ) -> Details:
     """The details of the deployment with this history.
 
     Args:
+        claims: How its claim on the slot changed hands, see `claim_details`.
         running, latest, history_path, options: See `deployment_result`.
 
     Raises:
@@ -131,12 +161,28 @@ def details(
             for event, time in history
             if isinstance(event, e.DeploymentRefused)
         ),
+        claims=tuple(claims),
         interrupted_by=deployment.interrupted.signal if deployment.interrupted else None,
         aborted_by=deployment.aborted.by if deployment.aborted else None,
         abort_reason=deployment.aborted.reason if deployment.aborted else None,
         release=deployment.release.to_json() if deployment.release else None,
         logs=step_logs(history),
     )
+
+
+def claim_details(deployment_id: str, slot_history: Iterable[tuple[e.Event, str, str]]) -> tuple[ClaimDetail, ...]:
+    """How the claim of *deployment_id* changed hands, from (event, time, actor) of its slot's stream."""
+    found = []
+    for event, time, actor in slot_history:
+        if isinstance(event, e.SlotTaken) and event.deployment_id == deployment_id and event.taken_over_from:
+            former = event.taken_over_from
+            found.append(ClaimDetail(what=TAKEN_OVER, at=time, by=actor, former_holder=former, reason=None, killed=False))
+        elif isinstance(event, e.SlotReleased) and event.deployment_id == deployment_id and event.by:
+            former, reason = event.former_holder, event.reason
+            found.append(
+                ClaimDetail(what=RELEASED, at=time, by=event.by, former_holder=former, reason=reason, killed=event.killed)
+            )
+    return tuple(found)
 
 
 def _plan(deployment: Deployment) -> PlanDetail | None:

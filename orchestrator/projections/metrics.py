@@ -95,7 +95,7 @@ def read(
 
 def _select(reader: EventReader, table: Table, wanted: dict[str, str | None]) -> Iterator[tuple]:  # type: ignore[type-arg]
     given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(["1", *(f"{name} = ?" for name in given)])
+    where = " AND ".join(["1 = 1", *(f"{name} = ?" for name in given)])
     columns = ", ".join(table.columns)
     return iter(reader.query(f"SELECT {columns} FROM {table.name} WHERE {where}", tuple(given.values())))  # noqa: S608 - constants
 

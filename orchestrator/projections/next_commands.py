@@ -25,6 +25,11 @@ def next_commands(deployment: Deployment, *, running: bool = False, options: Seq
     return tuple(commands)
 
 
+def resume_or_abort(deployment: Deployment, *, options: Sequence[str] = ()) -> tuple[str, ...]:
+    """After a signal, also before anything was begun: whoever sees it need not know how far it had come."""
+    return tuple(shlex.join(["pop-deploy", verb, deployment.id, *options]) for verb in ("resume", "abort"))
+
+
 def _words(deployment: Deployment, running: bool) -> list[list[str]]:
     if running:
         return [["logs", deployment.id, "--follow"], ["show", deployment.id]]

@@ -11,6 +11,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import Status
 from orchestrator.domain.lifecycle import UNDER_WAY, State
 from orchestrator.domain.questions import STEP_OUTCOME
+from orchestrator.domain.slot_holder import SlotHolder
 from orchestrator.projections.step_results import HEALTH_CHECK, failed_checks, latest_checks
 
 PREFLIGHT = "preflight"
@@ -24,11 +25,13 @@ class ErrorResult:
         message: With the end of the real output where there is one.
         step: Name of the step, ``health_check`` or ``preflight``; "" where it was none of them.
         trace: Where in the program, for a report to its authors; "" for an ordinary failure.
+        holder: Who has the slot instead, where that is what went wrong.
     """
 
     message: str
     step: str
     trace: str
+    holder: SlotHolder | None = None
 
 
 def succeeded(deployment: Deployment) -> bool:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 READ_MODELS: tuple[tuple[str, int], ...] = (
     ("deployments", 1),
-    ("deploy_history", 1),
-    ("releases", 1),
-    ("slots", 1),
+    ("deploy_history", 3),
+    ("releases", 2),
+    ("slots", 2),
     ("metrics", 1),
 )
 """(name, version) of each; a test compares them with `inline`."""

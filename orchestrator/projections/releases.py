@@ -34,16 +34,18 @@ RELEASES = Table(
     key=(*_SLOT, "deployment_id"),
     indexes=((*_SLOT, "verified", "position"), (*_SLOT, "verified", "version", "position")),
 )
-# made_by: the deployment whose release it is; put_there_by: the one that made it live, by its steps or by its rollback.
+# made_by: the deployment whose release it is; put_there_by: the one that made it live, by its steps or by its rollback; position:
+# of the event that did.
 LIVE = Table(
     "live_releases",
     {**_SLOT_COLUMNS, "release": "text", "since": "text", "verified": "integer", "made_by": "text"}
-    | {"put_there_by": "text", "actor": "text", "in_doubt": "text"},
+    | {"put_there_by": "text", "actor": "text", "in_doubt": "text", "position": "integer"},
     key=_SLOT,
 )
 
-# What has to be remembered of a deployment until its end: that it has failed, and who began its latest rollback.
-ENDINGS = Table("releases_endings", {"id": "text", "failed": "integer", "rollback_by": "text"}, key=("id",))
+# What has to be remembered of a deployment until its end: that it has failed, who began its latest rollback, and the position of
+# the event with which it, or that rollback, began to change things.
+ENDINGS = Table("releases_endings", {"id": "text", "failed": "integer", "rollback_by": "text", "begun": "integer"}, key=("id",))
 
 
 class VerifiedRelease(NamedTuple):
@@ -113,7 +115,7 @@ class ReleasesProjection:
     """Keeps these tables."""
 
     name = "releases"
-    version = 1
+    version = 2
     tables = (RELEASES, LIVE, ENDINGS)
 
     @property
@@ -124,6 +126,10 @@ class ReleasesProjection:
         deployment = rows.get(DEPLOYMENTS, id_of(event.stream))
         if deployment is not None:
             _FOLDS[event.type](event, fields(event), deployment, rows)
+
+
+def _begun(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
+    rows.put(ENDINGS, {**_ending(deployment, rows), "begun": event.position})
 
 
 def _deployed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
@@ -165,7 +171,7 @@ def _aborted(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> N
 
 
 def _rollback_started(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
-    rows.put(ENDINGS, {**_ending(deployment, rows), "rollback_by": data["by"]})
+    rows.put(ENDINGS, {**_ending(deployment, rows), "rollback_by": data["by"], "begun": event.position})
 
 
 def _rollback_failed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
@@ -190,13 +196,16 @@ def _keep(rows: Rows, slot: Data, made_by: str, release: Data, time: str, positi
 
 
 def _now_live(event: RecordedEvent, release: Data, deployment: Row, rows: Rows, made: Data) -> None:
-    row = {"release": _dump(release), "since": event.time, "put_there_by": deployment["id"], **made}
+    row = {"release": _dump(release), "since": event.time, "position": event.position, "put_there_by": deployment["id"], **made}
     rows.put(LIVE, {**empty(LIVE), **_slot_of(deployment), **row})
 
 
 def _doubt_live(deployment: Row, rows: Rows) -> None:
     slot = _slot_of(deployment)
     current = rows.get(LIVE, *slot.values()) or {**empty(LIVE), **slot}
+    begun = _ending(deployment, rows)["begun"]
+    if begun is not None and (current["position"] or 0) > begun and current["put_there_by"] != deployment["id"]:
+        return  # its claim was released: what another deployment has put there since is not its doing any more
     rows.put(LIVE, {**current, "in_doubt": deployment["id"], "verified": False})
 
 
@@ -218,6 +227,9 @@ def _release(text: Any) -> Any:
 
 
 def _dump(release: Data) -> str:
+    from orchestrator.domain.plan import Release
+
+    Release.from_json(release)  # what cannot be read back must not be kept: the fold says which event it came from
     return orjson.dumps(release).decode()
 
 
@@ -230,6 +242,7 @@ def _key(slot: Slot) -> tuple[str, str, str]:
 
 
 _FOLDS: dict[str, Callable[[RecordedEvent, Data, Row, Rows], None]] = {
+    "ExecutionStarted": _begun,
     "DeploymentDeployed": _deployed,
     "DeploymentVerified": _verified_now,
     "VerificationFailed": _doubted,

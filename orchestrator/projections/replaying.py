@@ -157,7 +157,9 @@ _SUMMARIES: dict[type[e.Event], Callable[[Any], str]] = {
     e.StepSucceeded: _succeeded,
     e.StepFailed: _failed_step,
     e.DeploymentInterrupted: lambda event: event.signal + (f" during {event.step}" if event.step else ""),
-    e.DeploymentResumed: lambda event: f"by {event.by} on {event.host}",
+    e.DeploymentResumed: lambda event: (
+        f"by {event.by} on {event.host}" + (f", in place of {event.taken_over_from}" if event.taken_over_from else "")
+    ),
     e.DeploymentPaused: lambda event: event.reason,
     e.DeploymentContinued: lambda event: f"by {event.by}" + (f": {event.reason}" if event.reason else ""),
     e.DeploymentDeployed: lambda event: f"{event.release['version']} is live, not yet verified",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
+
 from eventstore.events import RecordedEvent
 from eventstore.projection import Rows, Table
 from orchestrator.projections.fields import fields
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
     from orchestrator.domain.plan import Slot
 
 _COLUMNS = {"stream": "text", "project": "text", "environment": "text", "target": "text", "deployment_id": "text", "host": "text"}
-_PROCESS = {"pid": "integer", "start_ticks": "integer", "boot_id": "text", "taken_at": "text", "epoch": "integer"}
+_PROCESS = {"pid": "integer", "start_ticks": "integer", "boot_id": "text", "pid_namespace": "text"}
+_TAKEN = {"actor": "text", "taken_at": "text", "epoch": "integer"}
 
-SLOTS = Table("slots", _COLUMNS | _PROCESS, key=("stream",))
+SLOTS = Table("slots", _COLUMNS | _PROCESS | _TAKEN, key=("stream",))
 
 
 class Holder(NamedTuple):
@@ -23,7 +26,8 @@ class Holder(NamedTuple):
 
     Attributes:
         deployment_id: None once it was released; the rest then says who had it.
-        pid: The process, with `start_ticks` and `boot_id` of its host: it claims the slot, alive or not.
+        pid: The process, with `start_ticks`, `boot_id` and `pid_namespace` of its host: it claims the slot, alive or not.
+        actor: Who took it: ``name@host``.
         epoch: Version of the slot's stream.
     """
 
@@ -35,6 +39,8 @@ class Holder(NamedTuple):
     pid: int
     start_ticks: int
     boot_id: str
+    pid_namespace: str
+    actor: str
     taken_at: str
     epoch: int
 
@@ -55,7 +61,7 @@ class SlotsProjection:
     """Keeps the table."""
 
     name = "slots"
-    version = 1
+    version = 2
     tables = (SLOTS,)
     types = frozenset({"SlotTaken", "SlotReleased"})
 
@@ -63,7 +69,9 @@ class SlotsProjection:
         data = fields(event)
         if event.type == "SlotTaken":
             process = {name: data[name] for name in ("deployment_id", "host", "pid", "start_ticks", "boot_id")}
-            rows.put(SLOTS, {**_slot(event.stream), **process, "taken_at": event.time, "epoch": event.version})
+            namespace, actor = data.get("pid_namespace", ""), orjson.loads(event.metadata).get("actor", "")
+            taken = {"pid_namespace": namespace, "actor": actor, "taken_at": event.time, "epoch": event.version}
+            rows.put(SLOTS, {**_slot(event.stream), **process, **taken})
             return
         row = rows.get(SLOTS, event.stream)
         if row is not None:

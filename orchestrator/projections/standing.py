@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.lifecycle import UNDER_WAY
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, UNDER_WAY
 from orchestrator.projections import deployments, releases, slots
 from orchestrator.projections.deployments_table import FAILED, ROLLED_BACK, DeploymentRow
 from orchestrator.projections.next_commands import next_commands
@@ -211,7 +211,8 @@ def _situation(row: DeploymentRow, holder: slots.Holder | None, alive: bool | No
         return RUNS
     if row.state in UNDER_WAY:
         return UNSURE if alive is None else INTERRUPTED
-    return CLAIMS if holder is not None else WAITS
+    # One that was to begin after others (``--all``) had a claim before its turn came: it has done nothing, and blocks nobody.
+    return CLAIMS if holder is not None and row.state not in BEFORE_EXECUTION else WAITS
 
 
 def _way_on(row: DeploymentRow, situation: str, deployment: Deployment, options: Sequence[str]) -> tuple[str, ...]:

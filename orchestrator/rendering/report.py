@@ -104,10 +104,10 @@ def failed_steps(steps: Iterable[StepResult]) -> str:
 
 
 def next_line(commands: Sequence[str]) -> str:
-    """``Next: A, or B`` as long as it is short, else one command a line."""
+    """``Next: A, or B`` as long as it is short, else one command a line; `resume` is always in the last line."""
     shown = [one_line(command) for command in commands]
     together = ", or ".join(shown)
-    if len(together) <= 100:
+    if len(together) <= 100 or shown[0].startswith("pop-deploy resume "):
         return f"Next: {together}\n" if shown else ""
     return "Next:\n" + indented(shown, "  ")
 

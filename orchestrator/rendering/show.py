@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from orchestrator.projections.details import CheckDetail, DecisionDetail, Details
+from orchestrator.projections.details import CheckDetail, ClaimDetail, DecisionDetail, Details
 from orchestrator.projections.step_logs import StepLog
 from orchestrator.rendering.history import when
 from orchestrator.rendering.progress import check_line
@@ -36,6 +36,7 @@ def text(details: Details, *, paint: Paint) -> str:
         + section(
             "Refused", (f"  {when(refusal.at)}  {refusal.rule}: {one_line(refusal.message)}" for refusal in details.refusals)
         )
+        + section("Slot", map(_claim, details.claims))
         + _steps(details)
         + section("On failure", ran(result.on_failure))
         + (
@@ -104,6 +105,13 @@ def _decision(decision: DecisionDetail) -> str:
     why = f": {one_line(decision.reason)}" if decision.reason else ""
     made = f"{decision.decision_id} = {decision.answer}"
     return f"  {made} by {one_line(decision.by or '?')} ({decision.how}), {_time(decision.answered_at or '')}{why}"
+
+
+def _claim(claim: ClaimDetail) -> str:
+    why = f": {claim.reason}" if claim.reason else ""
+    killed = ", which was killed" if claim.killed else ""
+    what = claim.what.replace("_", " ")
+    return f"  {when(claim.at)}  {what} by {one_line(claim.by)} from {one_line(claim.former_holder)}{killed}{one_line(why)}"
 
 
 def _checks(checks: Iterable[CheckDetail]) -> Iterable[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from orchestrator.domain import events as e
-from orchestrator.domain.lifecycle import Trigger
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.lifecycle import State, Trigger, allowed
 from orchestrator.services.repository import Journal
 from orchestrator.services.settling import stop_leftovers
-from orchestrator.services.slot import hold
+from orchestrator.services.slot import claimant, hold, superseded_by
 from orchestrator.services.workspace import Workspace
 
 
@@ -17,10 +18,15 @@ def abort(workspace: Workspace, journal: Journal, *, reason: str, answer: e.Deci
         answer: The answer that says so, recorded with it.
 
     Raises:
-        IllegalTransition: It has ended already, or a rollback is under way (`resume` finishes that).
+        IllegalTransition: It has ended already, or all its steps are done or a rollback is under way (`resume` finishes that),
+            unless another deployment has begun in its slot since its claim was released: then nothing can finish it.
         SlotHeld: It is running: stop that process instead.
     """
     deployment = journal.deployment
+    newer = superseded_by(workspace, journal)
+    if newer is not None and Trigger.ABORT not in allowed(deployment.state):
+        _end(workspace, journal, answer, _left_behind(workspace, deployment, newer, reason))
+        return
     deployment.require(Trigger.ABORT)
     _end(workspace, journal, answer, deployment.abort(by=workspace.actor, reason=reason))
 
@@ -33,12 +39,21 @@ def give_up_rollback(workspace: Workspace, journal: Journal, *, reason: str, ans
     _end(workspace, journal, answer, e.RollbackFailed(step=running.step.name if running else "", message=message))
 
 
+def _left_behind(workspace: Workspace, deployment: Deployment, newer: str, reason: str) -> e.Event:
+    """The end of a release that was never verified, or of a way back, in whose place another deployment has begun."""
+    message = f"given up by {workspace.actor}: {newer} has begun there since" + (f" ({reason})" if reason else "")
+    if deployment.state is State.ROLLING_BACK:
+        return e.RollbackFailed(step="", message=message)
+    return deployment.fail("", message)
+
+
 def _end(workspace: Workspace, journal: Journal, answer: e.DecisionMade | None, end: e.Event) -> None:
     events = [*([answer] if answer is not None else []), end]
-    if not journal.deployment.under_way:
+    deployment = journal.deployment
+    if not deployment.under_way and (deployment.target is None or claimant(workspace, deployment.slot) != deployment.id):
         journal.record(*events)
         return
-    with hold(workspace, journal):
+    with hold(workspace, journal, superseded=True):
         left = stop_leftovers(workspace, journal)
         if left is not None:
             left.commit(journal, workspace, *events)

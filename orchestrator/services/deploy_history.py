@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from orchestrator.domain.errors import PopDeployError
+from orchestrator.domain.errors import Interrupted, PopDeployError
 from orchestrator.domain.events import HistoryImported
 from orchestrator.domain.outside_history import outside_records
 from orchestrator.projections import deploy_history
@@ -19,6 +19,7 @@ from orchestrator.services.workspace import Workspace
 
 IMPORT_STREAM = "import"
 LIMIT = 50
+EVENTS_SAFE = "The events are safe in the store; the next command writes the history again."
 
 
 def publish_history(workspace: Workspace) -> str | None:
@@ -29,30 +30,37 @@ def publish_history(workspace: Workspace) -> str | None:
         depend on the file.
     """
     try:
-        workspace.history_file.publish(lambda existing: _render(workspace, existing))
+        with workspace.stop.breakable(2):  # others may keep its lock for seconds
+            workspace.history_file.publish(lambda existing: _render(workspace, existing))
+    except Interrupted as stopped:
+        return f"{workspace.history_file.path}: not written: {stopped}. {EVENTS_SAFE}"
     except PopDeployError as error:
         return str(error)
     return None
 
 
 def _render(workspace: Workspace, existing: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    _take_in(workspace, existing)
-    return deploy_history.records(workspace.store, limit=LIMIT)
+    with workspace.stop.breakable(0):
+        _take_in(workspace, existing)
+    return deploy_history.records(workspace.store, workspace.config.project_name, limit=LIMIT)
 
 
 def _take_in(workspace: Workspace, existing: list[dict[str, Any]]) -> None:
     """Records of others become events, once, all in one append. The file's lock keeps two processes from doing it at once."""
-    store = workspace.store
-    known = deploy_history.records(store, limit=LIMIT)
+    store, project = workspace.store, workspace.config.project_name
+    known = deploy_history.records(store, project, limit=LIMIT)
     outside = outside_records(
         # Masked first: the identity must be that of the record as it is kept and shown.
         workspace.mask.mask_json(existing),
         store_id=store.store_id,
         ours=[record for record in known if record.get("store_id") == store.store_id],
-        taken_in=deploy_history.imported_counts(store),
+        taken_in=deploy_history.imported_counts(store, project),
     )
     if not outside:
         return
     metadata = orjson.dumps({"actor": "outside", "host": workspace.here.host, "taken_in_by": workspace.actor})
-    events = [CODEC.encode(HistoryImported(identity=found.identity, record=found.record), metadata) for found in outside]
+    events = [
+        CODEC.encode(HistoryImported(project=project, identity=found.identity, record=found.record), metadata)
+        for found in outside
+    ]
     store.append(IMPORT_STREAM, events, expected_version=store.version(IMPORT_STREAM))

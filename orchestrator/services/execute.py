@@ -13,7 +13,16 @@ from itertools import chain
 from orchestrator.config import ResolvedTarget, rules
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import DecisionOpen, Interrupted, OutcomeUnknown, PlanStale, PopDeployError, Refused
+from orchestrator.domain.errors import (
+    DecisionOpen,
+    Interrupted,
+    OutcomeUnknown,
+    PlanStale,
+    PopDeployError,
+    Refused,
+    SlotHeld,
+    SlotLost,
+)
 from orchestrator.domain.execution import StepRecord
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.policy import check_environment
@@ -26,7 +35,7 @@ from orchestrator.services.repository import Journal, fold
 from orchestrator.services.request import ask, settle_mode, settle_target
 from orchestrator.services.road import Road, diagnosed, in_words
 from orchestrator.services.rollback import begin_automatic, go_back
-from orchestrator.services.slot import hold, require_free
+from orchestrator.services.slot import give_back, hold, require_free, take
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import asked, failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
@@ -64,17 +73,23 @@ def advance(workspace: Workspace, journal: Journal, consent: Consent) -> None:
         DecisionOpen: A question must be answered first; it is on record.
         Refused, SlotHeld, SlotClaimedByDead: Nothing was done; it is on record.
         Interrupted, OutcomeUnknown: `resume` goes on.
+        SlotLost: Another process goes on, or another deployment has the slot; nothing was written since.
     """
+    ours = journal.lock is None  # not reserved by a caller, who gives it back
     try:
         while (go_on := _next(journal.deployment)) is not None:
+            workspace.stop.check()
             if consent.stop_when_prepared and journal.deployment.state is not State.REQUESTED:
                 return
             go_on(workspace, journal, consent)
-    except (DecisionOpen, Interrupted, OutcomeUnknown):
+    except (DecisionOpen, Interrupted, OutcomeUnknown, SlotLost):
         raise
     except PopDeployError as refusal:
-        _note_refusal(journal, refusal)
+        note_refusal(journal, refusal)
         raise
+    finally:
+        if ours:
+            give_back(workspace, journal)
 
 
 def _next(deployment: Deployment) -> Next | None:
@@ -87,6 +102,9 @@ def _request_to_plan(workspace: Workspace, journal: Journal, consent: Consent) -
     settle_mode(workspace, journal, interactive=consent.interactive)
     if not journal.deployment.dry_run and not consent.stop_when_prepared:
         _require_allowed(workspace, journal)
+        if consent.yes and workspace.patience.given_s:
+            # Of several that have waited only one is next: what it plans must not be stale before it begins.
+            take(workspace, journal)
     planned = prepare(workspace, journal)
     _check_wanted(workspace, journal, consent, planned)
 
@@ -141,7 +159,8 @@ def _preflight(workspace: Workspace, journal: Journal) -> list[e.CheckRecorded]:
     workspace.narrator.phase("Checks")
     plan = deployment.plan
     checks = chain(_git_check(workspace, deployment), asked("preflight", lambda: target.preflight(plan)))
-    return recorded("preflight", deployment.next_round(), checks, workspace)
+    with workspace.stop.breakable(1):
+        return recorded("preflight", deployment.next_round(), checks, workspace)
 
 
 def _git_check(workspace: Workspace, deployment: Deployment) -> Iterator[Check]:
@@ -163,12 +182,14 @@ def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Cons
 
 
 def _still_the_plan(workspace: Workspace, journal: Journal) -> Planned | None:
-    """Plan again unless this process has just done so and nobody has held the slot since; refuse if anything differs."""
+    """Plan again unless this process has just done so and nobody has held the slot since (or it held it itself, then already);
+    refuse if anything differs."""
     deployment = journal.deployment
     assert journal.guard is not None and deployment.plan is not None  # noqa: S101 - held and prepared
-    if journal.planned_at is not None and journal.guard.version == journal.planned_at + 1:
+    if journal.planned_at is not None and journal.guard.version in (journal.planned_at, journal.planned_at + 1):
         return None
-    planned = make_plan(workspace, deployment, workspace.files.facts(deployment.given_version))
+    with workspace.stop.breakable(1):
+        planned = make_plan(workspace, deployment, workspace.files.facts(deployment.given_version))
     if planned.plan.digest != deployment.plan.digest:
         raise _stale(deployment.plan.differences(planned.plan))
     return planned
@@ -181,7 +202,8 @@ def _stale(differences: list[str]) -> PlanStale:
 def _go_on(workspace: Workspace, journal: Journal, consent: Consent) -> None:
     """An interrupted deployment: take the slot over and go on where its events end."""
     with hold(workspace, journal):
-        journal.record(e.DeploymentResumed(by=workspace.actor, host=workspace.here.host))
+        before = journal.taken_over_from or ""
+        journal.record(e.DeploymentResumed(by=workspace.actor, host=workspace.here.host, taken_over_from=before))
         _run(workspace, journal, None)
 
 
@@ -220,7 +242,8 @@ def _verify(workspace: Workspace, journal: Journal, settings: ResolvedTarget, ta
     workspace.narrator.step_started(total, total, "Health check")
     started, number = workspace.clock.monotonic(), deployment.next_round()
     checks = run_checks(workspace, settings, target, deployment.plan, deployment.id, deployment.outcomes())
-    events = recorded("verify", number, checks, workspace)
+    with workspace.stop.breakable(1):
+        events = recorded("verify", number, checks, workspace)
     good = passed(events)
     workspace.narrator.step_finished("passed" if good else "failed", round((workspace.clock.monotonic() - started) * 1000))
     if good:
@@ -254,9 +277,10 @@ def _fail(workspace: Workspace, journal: Journal, step: str, message: str, diagn
     journal.record(failed, *([back] if back else []))
 
 
-def _note_refusal(journal: Journal, refusal: PopDeployError) -> None:
-    """A refusal is part of the audit; it changes no state."""
-    if journal.deployment.state in BEFORE_EXECUTION:
+def note_refusal(journal: Journal, refusal: PopDeployError) -> None:
+    """Put a refusal on record; it changes no state. While another process has this very deployment, only that one writes."""
+    its_own = isinstance(refusal, SlotHeld) and refusal.deployment_id == journal.deployment.id
+    if journal.deployment.state in BEFORE_EXECUTION and not its_own:
         rule = refusal.rule if isinstance(refusal, Refused) else type(refusal).__name__
         journal.record(e.DeploymentRefused(rule=rule, message=str(refusal)))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from eventstore import Attachment
+from eventstore import Attachment, Head
 from orchestrator.domain.excludes import Excludes
 from orchestrator.domain.plan import Slot
 from orchestrator.targets.base import CheckStatus
@@ -22,6 +23,10 @@ class Lock(Protocol):
 class Locks(Protocol):
     def try_acquire(self, slot: Slot) -> Lock | None:
         """The lock of *slot*, or None while a living process holds it."""
+        ...
+
+    def notice_s(self, holder: Here) -> float:
+        """How long a process that had the lock before may take to notice that it has it no more, and to stop what it does."""
         ...
 
 
@@ -145,6 +150,10 @@ class StopSignal(Protocol):
         """Raises Interrupted when there was one."""
         ...
 
+    def breakable(self, at: int) -> AbstractContextManager[None]:
+        """Inside, signal number *at* (or one that came before) raises Interrupted wherever that is. Nothing is appended there."""
+        ...
+
 
 class Narrator(Protocol):
     """Tells whoever watches what is happening; never affects it."""
@@ -170,6 +179,14 @@ class HistoryFile(Protocol):
 
     def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> object:
         """Give *render* the history that stands there and write what it returns; None leaves it as it is."""
+        ...
+
+
+class Anchors(Protocol):
+    """Whoever keeps the signed heads."""
+
+    def publish(self, store_id: str, head: Head) -> None:
+        """Sign *head* and deliver it. Raises PopDeployError or OSError, with the reason in words."""
         ...
 
 

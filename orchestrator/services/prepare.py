@@ -14,7 +14,8 @@ def prepare(workspace: Workspace, journal: Journal) -> Planned:
     deployment = journal.deployment
     deployment.require(Trigger.PREPARE)
     journal.planned_at = workspace.store.version(deployment.slot.stream)
-    planned = make_plan(workspace, deployment)
+    with workspace.stop.breakable(1):
+        planned = make_plan(workspace, deployment)
     journal.record(
         e.DeploymentPrepared(
             plan=planned.plan.to_json(),

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from eventstore import NO_STREAM, Attachment, EventReader, Guard, NewEvent, WrongExpectedVersion
+from eventstore import NO_STREAM, Attachment, EventReader, Guard, GuardFailed, NewEvent, WrongExpectedVersion
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import UsageProblem
+from orchestrator.domain.errors import SlotLost, UsageProblem
 from orchestrator.domain.events import (
     DeploymentDeployed,
     DeploymentPrepared,
@@ -26,6 +26,8 @@ from orchestrator.domain.events import (
 from orchestrator.domain.ids import stream_of
 from orchestrator.projections import deployments
 from orchestrator.services.codec import CODEC
+from orchestrator.services.ports import Lock
+from orchestrator.services.slot_holder import loss
 from orchestrator.services.workspace import Workspace
 
 
@@ -34,6 +36,8 @@ class Journal:
 
     Attributes:
         guard: Slot stream and epoch, while the slot is held.
+        lock: The slot's, while it is held; see `services/slot.py`.
+        taken_over_from: Whose claim was taken over with the slot, or None.
         planned_at: Version of the slot's stream when this process planned, or None when it did not: a plan that was made
             elsewhere or before a person was asked is made again before it runs.
     """
@@ -43,6 +47,8 @@ class Journal:
         self._version = version
         self.deployment = deployment
         self.guard: Guard | None = None
+        self.lock: Lock | None = None
+        self.taken_over_from: str | None = None
         self.planned_at: int | None = None
 
     @property
@@ -54,23 +60,38 @@ class Journal:
 
         Raises:
             WrongExpectedVersion: Somebody else wrote to this deployment; nothing was written.
-            GuardFailed: The slot was taken over; nothing was written.
+            SlotLost: This process held the slot, and another one has it now; nothing was written.
+            GuardFailed: The slot, which was not held, has changed hands; nothing was written.
             UsageProblem: A secret stands where only what is recorded can be carried out; nothing was written.
         """
         workspace, clean = self._workspace, [self._masked(event) for event in events]
         deployment_id = self.deployment.id or _id_of(events[0])
         metadata = orjson.dumps(self._metadata(deployment_id), option=orjson.OPT_SORT_KEYS)
-        self._version = workspace.store.append(
-            stream_of(deployment_id),
-            [NewEvent(new.type, new.data, metadata, new.schema_version) for new, _ in clean],
-            expected_version=self._version,
-            guard=self.guard,
-            attachments=attachments,
-        )
+        new_events = [NewEvent(new.type, new.data, metadata, new.schema_version) for new, _ in clean]
+        try:
+            self._version = workspace.store.append(
+                stream_of(deployment_id),
+                new_events,
+                expected_version=self._version,
+                guard=self.guard,
+                attachments=attachments,
+            )
+        except (GuardFailed, WrongExpectedVersion) as late:
+            try:
+                self.check_held()
+            except SlotLost as lost:
+                raise lost from late
+            raise
         # The store gives the time: what this process reports is to the microsecond what a replay will say.
         time = next(iter(workspace.store.read_stream(stream_of(deployment_id), self._version - 1))).time
         for _, event in clean:
             self.deployment.apply(event, time)
+
+    def check_held(self) -> None:
+        """Raise SlotLost where this process held the slot and has lost it. What was not held cannot be lost."""
+        guard, store = self.guard, self._workspace.store
+        if self.lock is not None and guard is not None and store.version(guard.stream) != guard.version:
+            raise loss(self._workspace, self.deployment.slot, self.deployment.id, guard.version)
 
     def _masked(self, event: Event) -> tuple[NewEvent, Event]:
         """No secret reaches the store: an event that holds one is rewritten before it is recorded.

@@ -39,7 +39,8 @@ def request(workspace: Workspace, wish: Wish, environ: dict[str, str]) -> Journa
         raise UsageProblem(f"deploy.json: targets.{wish.target}.enabled is false. Set it to true, or name another target.")
     if not enabled_targets(workspace.config, environment):
         raise UsageProblem("deploy.json: no target is enabled. Set targets.<name>.enabled to true.")
-    facts = workspace.files.facts(wish.version)
+    with workspace.stop.breakable(1):
+        facts = workspace.files.facts(wish.version)
     if facts.version is None:
         raise UsageProblem("no version: name one with --version, or give package.json, pyproject.toml or a git tag one")
     return create(

@@ -32,7 +32,7 @@ def interrupted(workspace: Workspace, deployment_id: str | None) -> Journal:
 
 
 def free_claim(workspace: Workspace, journal: Journal) -> None:
-    """A deployment that ended just before its process died still claims its slot: give it back."""
+    """A deployment whose process died after its end, or before it began (`--all`), still claims its slot: give it back."""
     deployment = journal.deployment
     if deployment.target is None or deployment.under_way:
         return

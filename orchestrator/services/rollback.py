@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from eventstore import Guard
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import NothingToRollBack
-from orchestrator.domain.lifecycle import Trigger
+from orchestrator.domain.lifecycle import UNDER_WAY, Trigger
 from orchestrator.domain.plan import Plan, Release, Slot
 from orchestrator.domain.policy import back_to, same_release
 from orchestrator.projections import deployments, releases
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.road import Road, diagnosed
-from orchestrator.services.slot import hold, require_free
+from orchestrator.services.slot import hold, require_free, superseded_by
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
@@ -37,6 +38,9 @@ def leaving(workspace: Workspace, slot: Slot) -> Journal:
 def require_leaving(workspace: Workspace, journal: Journal) -> None:
     """Refuse to leave what was left already: going back from there would undo a later deployment.
 
+    From here on *journal* is guarded by the slot: what is recorded, and in the end the slot itself, is refused when anybody has
+    been at work there since.
+
     Raises:
         IllegalTransition: Its state does not allow it.
         NothingToRollBack: Another deployment is the one to leave; names it.
@@ -44,13 +48,30 @@ def require_leaving(workspace: Workspace, journal: Journal) -> None:
     """
     deployment = journal.deployment
     deployment.require(Trigger.ROLL_BACK)
+    stream = deployment.slot.stream
+    # Until the slot is taken: somebody may think for long about the question, and others deploy meanwhile.
+    journal.guard = Guard(stream, workspace.store.version(stream))
     require_free(workspace, journal)
+    _refuse_abandoned(workspace, journal)
     left = leaving(workspace, deployment.slot).deployment
     if left.id != deployment.id:
         raise NothingToRollBack(
             f"{deployment.id} is not what is live in {deployment.slot}: {left.requested.version} of {left.id} is. "
             f"Next: pop-deploy rollback {left.id}"
         )
+
+
+def _refuse_abandoned(workspace: Workspace, journal: Journal) -> None:
+    """One that lost its claim in the middle may have changed what is live: first it has to be finished or given up."""
+    slot = journal.deployment.slot
+    for row in deployments.unfinished(workspace.store):
+        here = (row.project, row.environment, row.target) == (slot.project, slot.environment, slot.target)
+        midway = here and row.touched_live and row.state in UNDER_WAY and row.id != journal.deployment.id
+        if midway and superseded_by(workspace, load(workspace, row.id)) is None:
+            raise NothingToRollBack(
+                f"{slot}: nobody knows what is live since {row.id} was interrupted and its claim released. "
+                f"Next: pop-deploy resume {row.id}, or pop-deploy abort {row.id} and then pop-deploy rollback {row.id}"
+            )
 
 
 def choose(workspace: Workspace, deployment: Deployment, version: str | None) -> Release:
@@ -89,7 +110,10 @@ def begin_automatic(workspace: Workspace, journal: Journal, failed: e.Deployment
     deployment = journal.deployment
     reference = deployment.reference
     wanted = deployment.prepared is not None and deployment.prepared.auto_rollback
-    if not wanted or failed.unchanged or reference is None or same_release(reference, deployment.release):
+    if not wanted or failed.unchanged or reference is None or same_release(reference, deployment.intended_release):
+        return None
+    # Planned and confirmed before the slot was taken: a verification may have failed in between.
+    if all(found.release != reference for found in releases.verified(workspace.store, deployment.slot, limit=CANDIDATES)):
         return None
     return _started(workspace, deployment, reference, automatic=True, reason=f"{failed.step} failed")
 
@@ -124,7 +148,8 @@ def go_back(workspace: Workspace, journal: Journal) -> None:
     workspace.narrator.step_started(total, total, "Health check")
     started, number = workspace.clock.monotonic(), deployment.next_round()
     checks = run_checks(workspace, settings, target, back.plan, deployment.id, deployment.backward.outcomes)
-    events = recorded("rollback_verify", number, checks, workspace)
+    with workspace.stop.breakable(1):
+        events = recorded("rollback_verify", number, checks, workspace)
     good = passed(events)
     workspace.narrator.step_finished("passed" if good else "failed", round((workspace.clock.monotonic() - started) * 1000))
     if good:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.domain import events as e
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import OutcomeUnknown
 from orchestrator.domain.execution import StepRecord
 from orchestrator.domain.plan import Step
@@ -27,28 +28,40 @@ def settle(road: Road, record: StepRecord) -> Unrecorded:
         OutcomeUnknown: Neither its children nor the target can tell; the question is on record.
     """
     workspace, step, started = road.workspace, record.step, _started(record)
-    settled = workspace.children.settle(
-        Path(started.attempt_dir), same_boot=_same_boot(workspace, started), wait_s=step.timeout_s
-    )
-    observation = _ask(road, step, settled)
+    with workspace.stop.breakable(2):
+        settled = workspace.children.settle(
+            Path(started.attempt_dir), same_boot=_same_boot(workspace, started), wait_s=step.timeout_s
+        )
+    with workspace.stop.breakable(1):
+        observation = _ask(road, step, settled)
     if observation.answer is Answer.UNKNOWN:
         return _by_decision(road, record, observation, settled)
     return _known(road, record, observation, settled, by="the target")
 
 
+def stop_children(workspace: Workspace, deployment: Deployment) -> Settled | None:
+    """Stop whatever an interrupted step's children still do, and record nothing. None if no step was interrupted."""
+    record = deployment.running_step
+    return _stopped(workspace, _started(record)) if record is not None else None
+
+
 def stop_leftovers(workspace: Workspace, journal: Journal) -> Unrecorded | None:
-    """Stop whatever an interrupted step's children still do. None if no step was interrupted."""
+    """The same for a deployment that is given up: what is known of its step waits for the commit."""
     for execution in journal.deployment.executions:
         record = execution.in_doubt
         if record is None:
             continue
-        started = _started(record)
-        directory = Path(started.attempt_dir)
-        workspace.children.settle(directory, same_boot=_same_boot(workspace, started), wait_s=0)
+        directory = Path(_started(record).attempt_dir)
+        _stopped(workspace, _started(record))
         attachments, output = kept_output(workspace, execution.phase, record.step.name, record.attempt, directory)
         not_asked = Observation(Answer.UNKNOWN, "not asked: it was given up")
         return Unrecorded((_probed(execution.phase, record, not_asked, output),), attachments, directory, done=False)
     return None
+
+
+def _stopped(workspace: Workspace, started: e.StepStarted) -> Settled:
+    with workspace.stop.breakable(2):
+        return workspace.children.settle(Path(started.attempt_dir), same_boot=_same_boot(workspace, started), wait_s=0)
 
 
 def _started(record: StepRecord) -> e.StepStarted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,13 @@ from orchestrator.targets.base import CommandResult, Outcomes, StepError
 
 @dataclass
 class Attempt:
-    """One attempt; *last* is its last child, for the exit code of the step."""
+    """One attempt.
+
+    Attributes:
+        last: Its last child, for the exit code of the step.
+        check_held: Raises SlotLost where the slot is no longer ours: asked before each command, for a process that was stopped
+            in the middle of a step starts nothing more when it wakes up.
+    """
 
     workspace: Workspace
     step: Step
@@ -27,11 +33,14 @@ class Attempt:
     started: float
     last: ChildEnded | None = None
     notes: list[str] = field(default_factory=list)
+    check_held: Callable[[], None] = lambda: None
 
     @property
     def attempt_dir(self) -> Path:
         """See `StepRun.attempt_dir`. Made when it is first asked for: a step without a command needs none."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One after another: the parents that `mkdir` makes are as open as the umask leaves them.
+        self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         return self.directory
 
     def command(
@@ -46,6 +55,7 @@ class Attempt:
     ) -> CommandResult:
         """See `StepRun.command`."""
         workspace = self.workspace
+        self.check_held()
         deadline = self.remaining_s() if timeout_s is None else min(timeout_s, self.remaining_s())
         ended = workspace.children.run(
             self.attempt_dir,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Interrupted
+from orchestrator.domain.errors import Interrupted, SlotLost
 from orchestrator.domain.execution import Status, StepRecord
 from orchestrator.domain.plan import Step
 from orchestrator.services.repository import Journal
@@ -33,6 +33,7 @@ def run_steps(road: Road) -> StepRecord | None:
 
     Raises:
         Interrupted: A signal; the step's outcome is not on record.
+        SlotLost: Another process has the slot; the step's outcome is not on record.
         OutcomeUnknown: A person must look.
     """
     before: Unrecorded | None = None
@@ -83,10 +84,14 @@ def _attempt(road: Road, record: StepRecord, before: Unrecorded | None) -> Unrec
         road.journal.record(intent)
     workspace.narrator.step_started(intent.number, road.total, step.title)
     started = workspace.clock.monotonic()
-    run = Attempt(workspace, step, road.journal.deployment.id, attempt, road.execution.outcomes, directory, started)
+    held = road.journal.check_held
+    run = Attempt(
+        workspace, step, road.journal.deployment.id, attempt, road.execution.outcomes, directory, started, check_held=held
+    )
     try:
-        outcome = _apply_hook(step, run) if step.kind == HOOK else road.target.apply(step, run)
-    except Interrupted:
+        with workspace.stop.breakable(2):
+            outcome = _apply_hook(step, run) if step.kind == HOOK else road.target.apply(step, run)
+    except (Interrupted, SlotLost):
         raise
     except Exception as error:  # noqa: BLE001 - a mistake in a target is a failure of its step, with the trace on record
         _record_failure(road, run, error)

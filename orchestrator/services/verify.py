@@ -13,7 +13,7 @@ from orchestrator.domain.plan import Plan, Slot
 from orchestrator.projections import releases
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.road import in_words
-from orchestrator.services.slot import require_free
+from orchestrator.services.slot import interrupted, require_free
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Check, CheckStatus, Outcomes, Target
 
@@ -113,19 +113,24 @@ def verify_again(workspace: Workspace, journal: Journal, settings: ResolvedTarge
 
     Raises:
         NothingLive: It is not what is live.
-        SlotHeld, SlotClaimedByDead: It is being replaced.
+        SlotHeld, SlotClaimedByDead: It is being replaced, or not finished yet.
         GuardFailed: Somebody began to replace it meanwhile: the answers mean nothing, and were not recorded.
     """
     deployment = journal.deployment
     deployment.require(Trigger.VERIFY)
+    stream = deployment.slot.stream
+    guard = Guard(stream, workspace.store.version(stream))  # first: whoever comes after it is noticed
     require_free(workspace, journal)
+    if deployment.under_way:
+        raise interrupted(workspace, deployment)  # its own verification is still to come
     require_live(workspace, journal)
     assert deployment.plan is not None and deployment.release is not None  # noqa: S101 - a live release implies both
-    number, stream = deployment.next_round(), deployment.slot.stream
-    journal.guard = Guard(stream, workspace.store.version(stream))
+    number = deployment.next_round()
+    journal.guard = guard
     try:
         checks = run_checks(workspace, settings, target, deployment.plan, deployment.id, deployment.outcomes())
-        events = recorded("verify", number, checks, workspace)
+        with workspace.stop.breakable(1):
+            events = recorded("verify", number, checks, workspace)
         good = passed(events)
         message = "; ".join(failures(events)) or "no check could be asked"
         verdict = (

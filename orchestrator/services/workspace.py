@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eventstore import EventStore
 from orchestrator.config import ProjectConfig, ResolvedTarget
 from orchestrator.domain.plan import Slot
 from orchestrator.services.ports import (
+    Anchors,
     Children,
     Here,
     HistoryFile,
@@ -19,6 +20,7 @@ from orchestrator.services.ports import (
     ProjectFiles,
     StopSignal,
 )
+from orchestrator.services.slot_waiting import Patience
 from orchestrator.targets.base import Clock, HealthProber, Secrets, Target
 
 
@@ -29,7 +31,9 @@ class Workspace:
     Attributes:
         new_id: Makes a deployment ID that no process has used, from the clock and randomness.
         make_target: A target bound to a slot.
+        anchors: None where deploy.json names nobody.
         ci: CI system that runs us, or "".
+        patience: How long this command still waits for slots that are held.
     """
 
     project_dir: Path
@@ -51,3 +55,5 @@ class Workspace:
     narrator: Narrator
     new_id: Callable[[], str]
     make_target: Callable[[ResolvedTarget, Slot], Target]
+    anchors: Anchors | None = None
+    patience: Patience = field(default_factory=Patience)

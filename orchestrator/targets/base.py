@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.excludes import Excludes
+from orchestrator.domain.paths import checked_input_path
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
 from orchestrator.domain.settings import HealthCheck, SecretRef, Value
 
@@ -159,6 +160,7 @@ class Tools:
 
     Attributes:
         data_dir: Our own data directory; never part of a source, a build context or their digests.
+        allow_paths: Where inputs may lead to besides the project.
     """
 
     project_dir: Path
@@ -168,6 +170,21 @@ class Tools:
     clock: Clock
     secrets: Secrets
     data_dir: Path | None = None
+    allow_paths: tuple[str, ...] = ()
+
+    def input_path(self, field: str, value: str) -> Path:
+        """Where the input path *value* of the configuration leads to now, with every symbolic link followed.
+
+        The only way from a path in the configuration to one that is opened or handed to a program, and to be gone at the moment
+        of use: it was right when the configuration was read, and a build or a hook may have put a link in its place since.
+
+        Args:
+            field: Of the kind's configuration, for the message: ``build_context``.
+
+        Raises:
+            PathOutside: It leads out of the project.
+        """
+        return checked_input_path(self.project_dir, value, self.allow_paths, field=field)
 
 
 class StepRun(Protocol):

@@ -127,6 +127,7 @@ class KubernetesConfig:
     canary: Canary | None = None
 
     INPUT_PATHS: ClassVar[tuple[str, ...]] = ("manifests",)
+    CREDENTIAL_PATHS: ClassVar[tuple[str, ...]] = ("kubeconfig",)
 
 
 # The five below belong to the deploy skill. Its generator may know fields that we do not, and a file that it wrote must never be
@@ -189,6 +190,7 @@ class NetlifyConfig:
     publish_dir: str | None = None
     publish_directory: str | None = None
 
+    INPUT_PATHS: ClassVar[tuple[str, ...]] = ("build_dir", "publish_dir", "publish_directory")
     EXTRA_KEYS: ClassVar[bool] = True
 
 
@@ -214,4 +216,5 @@ class GithubReleasesConfig:
     prerelease: bool = False
     assets: tuple[str | Asset, ...] = ()
 
+    INPUT_PATHS: ClassVar[tuple[str, ...]] = ("release_notes_source", "assets", "assets.path")
     EXTRA_KEYS: ClassVar[bool] = True

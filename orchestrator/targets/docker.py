@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from orchestrator.domain.errors import CanaryUnsupported
 from orchestrator.domain.excludes import Excludes
+from orchestrator.domain.paths import PathOutside
 from orchestrator.domain.plan import Mode, Plan, Release, Step
 from orchestrator.targets.base import (
     Answer,
@@ -85,11 +86,11 @@ class DockerTarget:
         }
 
     def input_paths(self) -> tuple[Path, ...]:
-        """The build context, the Dockerfile, which may lie outside, and the compose file."""
-        project, config = self.tools.project_dir, self.config
-        paths = [project / config.build_context, project / config.dockerfile]
+        """The build context, the Dockerfile, which may lie outside of that, and the compose file. Raises PathOutside."""
+        config, named = self.config, self.tools.input_path
+        paths = [named("build_context", config.build_context), named("dockerfile", config.dockerfile)]
         if config.compose is not None:
-            paths.append(project / config.compose.file)
+            paths.append(named("compose.file", config.compose.file))
         return tuple(paths)
 
     def input_excludes(self) -> Excludes:
@@ -146,8 +147,8 @@ class DockerTarget:
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
         try:
             return self._appliers[step.kind](step, run)
-        except (ForeignResource, Unreachable, SecretMissing) as error:
-            raise StepError(str(error), effect=not isinstance(error, ForeignResource)) from error
+        except (ForeignResource, Unreachable, SecretMissing, PathOutside) as error:
+            raise StepError(str(error), effect=not isinstance(error, ForeignResource | PathOutside)) from error
 
     def verify(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Iterable[Check]:
         """The running digest; of a plan that only pushes, the digest of every tag in the registry."""

@@ -86,7 +86,8 @@ class Preflight:
         return f"{server.get('Os')}/{server.get('Arch')}"
 
     def _build_files(self, build: Mapping[str, Any]) -> Answer:
-        context, dockerfile = (self._tools.project_dir / build[name] for name in ("context", "dockerfile"))
+        context = self._tools.input_path("build_context", build["context"])
+        dockerfile = self._tools.input_path("dockerfile", build["dockerfile"])
         if not context.is_dir():
             return FAIL, f"build_context: there is no directory {build['context']}. Correct it, or make the directory"
         if not dockerfile.is_file():
@@ -185,6 +186,7 @@ class Preflight:
         return PASS, f"{', '.join(volumes)} can be mounted"
 
     def _compose(self, compose: Mapping[str, Any]) -> Answer:
+        self._tools.input_path("compose.file", compose["file"])
         argv = cli.compose_services(project=compose["project"], file=compose["file"])
         result = self._engine.ask(argv)
         if not result.ok:

@@ -190,11 +190,11 @@ def compose_services(*, project: str, file: str) -> Argv:
 
 
 def _compose(project: str, file: str) -> Argv:
-    return ("docker", "compose", f"--project-name={project}", f"--file={file}")
+    return ("docker", "compose", f"--project-name={project}", f"--file={local_path(file)}")
 
 
 def local_path(path: str) -> str:
-    """*path* so that docker cannot take it for a URL (it reads ``github.com/x`` as a repository to clone)."""
+    """*path* so that docker cannot take it for a URL (it reads ``github.com/x`` as a repository to clone; so does compose)."""
     return path if path == "." or path.startswith(("/", "./", "../")) else f"./{path}"
 
 

@@ -49,6 +49,7 @@ class ComposeUpdate:
         wanted = Wanted.of(self._tools.slot, step, run.deployment_id, run.outcomes)
         wanted.require_image()
         compose = wanted.detail["compose"]
+        self._tools.input_path("compose.file", compose["file"])
         found = service_containers(self._engine, compose)
         refuse_foreign(found, self._tools.slot, adopt=step.inputs["adopt"])
         self._require_image(wanted, run)

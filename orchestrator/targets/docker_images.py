@@ -103,6 +103,8 @@ class Images:
     # Building
 
     def _build(self, inputs: Mapping[str, Any], platform: str, platforms: Sequence[str], run: StepRun) -> str:
+        for field, name in (("build_context", "context"), ("dockerfile", "dockerfile")):
+            self._tools.input_path(field, inputs[name])
         several, id_file = len(platforms) > 1, run.attempt_dir / f"image-id-{_slug(platform)}"
         tags = [member_tag(_version_tag(inputs), platform)] if several else inputs["tags"]
         build_args = from_json(inputs["build_args"])

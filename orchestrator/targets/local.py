@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from orchestrator.domain.errors import CanaryUnsupported
 from orchestrator.domain.excludes import Excludes
+from orchestrator.domain.paths import PathOutside
 from orchestrator.domain.plan import Mode, Plan, Release, Step
 from orchestrator.targets import local_checks, local_plans
 from orchestrator.targets.base import (
@@ -55,8 +56,9 @@ class LocalTarget:
         self.around = Surroundings(tools, adopt)
 
     def input_paths(self) -> tuple[Path, ...]:
-        """The source; with a build the whole project, because that is what the build makes the source of."""
+        """The source; with a build the whole project, because that is what the build makes the source of. Raises PathOutside."""
         project, source = self.around.source("."), self.around.source(self.config.source)
+        self.around.shared(self.config.source, self.config.shared)
         if self.config.build is None:
             return (source,)
         return (project,) if source.is_relative_to(project) else (project, source)
@@ -116,7 +118,7 @@ class LocalTarget:
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
         try:
             return DOERS[step.kind](self.around, step, run)
-        except (ForeignResource, Unreachable, SecretMissing) as error:
+        except (ForeignResource, Unreachable, SecretMissing, PathOutside) as error:
             raise StepError(f"{str(error).rstrip('.')}. Nothing was changed.", effect=False) from error
         except OSError as error:
             raise StepError(f"{step.title}: {reason(error)}") from error

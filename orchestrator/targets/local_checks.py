@@ -68,11 +68,12 @@ def _for_build(around: Surroundings, step: Step, builds: bool) -> Iterator[Check
 
 
 def _for_release(around: Surroundings, step: Step, builds: bool) -> Iterator[Check]:
-    place, source = around.place(step.inputs["path"]), around.source(step.inputs["source"])
+    place = around.place(step.inputs["path"])
     found = Copied()
 
     def source_is_usable() -> Answered:
         nonlocal found
+        source = around.source(step.inputs["source"])
         if not source.is_dir():
             return (WARN if builds else FAIL), f"{source} is no directory{'; the build has to make it' if builds else ''}"
         require_apart(source, place.root)
@@ -84,7 +85,7 @@ def _for_release(around: Surroundings, step: Step, builds: bool) -> Iterator[Che
     yield _ask("path", lambda: _usable(place))
     yield _ask("disk space", lambda: _space(place, found))
     if step.inputs["shared"]:
-        yield _ask("shared", lambda: _shared(place, step.inputs["shared"]))
+        yield _ask("shared", lambda: _shared(around, place, step))
 
 
 def _for_activate(around: Surroundings, step: Step, builds: bool) -> Iterator[Check]:
@@ -158,6 +159,9 @@ def _judge_source(source: Path, found: Copied, builds: bool) -> Answered:
         )
     if not found.files:
         return (WARN if builds else FAIL), f"{source} holds nothing to release"
+    if found.absolute:
+        links = ", ".join(found.absolute[:5])
+        return WARN, f"{amount}; links out of the source stay links to the same place, nothing behind them is copied: {links}"
     if found.skipped:
         return WARN, f"{amount}; left out, neither file nor directory nor link: {', '.join(found.skipped[:5])}"
     return PASS, amount
@@ -187,7 +191,8 @@ def _space(place: Place, found: Copied) -> Answered:
     return (PASS, message) if free >= found.bytes + SPARE_BYTES else (FAIL, f"{message} at {place.root}. Make room.")
 
 
-def _shared(place: Place, entries: Sequence[str]) -> Answered:
+def _shared(around: Surroundings, place: Place, step: Step) -> Answered:
+    entries = around.shared(step.inputs["source"], step.inputs["shared"])
     for entry in entries:
         directory = _nearest(place.shared / entry).parent if (place.shared / entry).exists() else _nearest(place.shared / entry)
         if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):

@@ -29,7 +29,8 @@ class LocalConfig:
         ValueError: A value that makes no sense; the message begins with the field.
     """
 
-    INPUT_PATHS: ClassVar[tuple[str, ...]] = ("source", "shared")
+    # What the source holds of `shared` is an input, too; only the target knows that it is looked for there.
+    INPUT_PATHS: ClassVar[tuple[str, ...]] = ("source",)
 
     path: str
     source: str = "."

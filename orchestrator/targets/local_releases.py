@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestrator.domain.excludes import Excludes
 from orchestrator.targets.base import StepError
-from orchestrator.targets.local_copy import Copied, Tick, copy_tree, reason
+from orchestrator.targets.local_copy import Copied, Tick, copy_file, copy_tree, opened_directory, reason
 from orchestrator.targets.local_place import DRAFT, PARTIAL, Place, Record, sync_directory
 
 
@@ -23,7 +23,9 @@ def make_release(
     """Copy *source* to release *name* of *place*, durably and under its name only when complete.
 
     Args:
-        facts: ``version``, ``commit_sha``, ``deployment_id``, ``run`` and ``shared`` (names to link instead of copying).
+        source: Absolute, without a link in it.
+        facts: ``version``, ``commit_sha``, ``deployment_id``, ``run`` and ``shared``: what to link instead of copying, each name
+            with where the source has it (without a link in it, too).
 
     Raises:
         StepError: Nothing is left of the copy; the message names the file and the system's reason.
@@ -49,14 +51,14 @@ def make_release(
 
 
 def _copy_source(
-    place: Place, source: Path, partial: Path, excludes: Excludes, shared: Iterable[str], tick: Tick
+    place: Place, source: Path, partial: Path, excludes: Excludes, shared: Mapping[str, Path], tick: Tick
 ) -> tuple[Copied, str]:
     copied, digest = copy_tree(source, partial, excludes, tick)
     if not copied.files:
         message = f"{source} holds nothing to release. Check `source`, `exclude` and what `build` leaves there."
         raise StepError(message, effect=False)
-    for entry in shared:
-        _link_shared(place, source, partial, entry, tick)
+    for entry, original in shared.items():
+        _link_shared(place, original, partial, entry, tick)
     return copied, digest
 
 
@@ -104,10 +106,10 @@ def prune(place: Place, keep: int, protected: Iterable[str]) -> tuple[list[str],
     return removed, problems
 
 
-def _link_shared(place: Place, source: Path, release: Path, entry: str, tick: Tick) -> None:
+def _link_shared(place: Place, original: Path, release: Path, entry: str, tick: Tick) -> None:
     link, real = release / entry, place.shared / entry
     if not os.path.lexists(real):
-        _first_shared(source / entry, real, tick)
+        _first_shared(original, real, tick)
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.parent.resolve().is_relative_to(release.resolve()):
         raise StepError(f"shared {entry}: a link in the source leads its parent directory out of the release.", effect=False)
@@ -122,7 +124,8 @@ def _first_shared(original: Path, real: Path, tick: Tick) -> None:
     if original.is_dir():
         copy_tree(original, draft, Excludes(), tick)
     elif original.is_file():
-        shutil.copy2(original, draft)
+        with opened_directory(original.parent) as directory:
+            copy_file(original, directory, draft, Copied(), tick)
     else:
         draft.mkdir()
     draft.rename(real)

@@ -35,7 +35,12 @@ class Surroundings:
         return Place((self.tools.project_dir / path).resolve(), self.tools.slot, self.adopt)
 
     def source(self, path: str) -> Path:
-        return (self.tools.project_dir / path).resolve()
+        """Raises PathOutside."""
+        return self.tools.input_path("source", path)
+
+    def shared(self, source: str, entries: Iterable[str]) -> dict[str, Path]:
+        """What the source holds of each shared path, to begin with. Raises PathOutside."""
+        return {entry: self.tools.input_path("shared", f"{source.rstrip('/') or '/'}/{entry}") for entry in entries}
 
     def excludes(self, *, path: str, source: str, exclude: Iterable[str], shared: Iterable[str]) -> Excludes:
         """What of the source is no part of a release: what is named, our own places, and what is linked instead of copied."""
@@ -69,10 +74,13 @@ def do_release(around: Surroundings, step: Step, run: StepRun) -> StepOutcome:
     if record is not None:
         return StepOutcome(f"{name} was complete already", record.outcome())
     excludes = around.excludes(**{key: step.inputs[key] for key in ("path", "source", "exclude", "shared")})
-    facts = {key: step.inputs[key] for key in ("version", "commit_sha", "run", "shared")} | {"deployment_id": run.deployment_id}
+    facts = {key: step.inputs[key] for key in ("version", "commit_sha", "run")} | {"deployment_id": run.deployment_id}
+    facts["shared"] = around.shared(step.inputs["source"], step.inputs["shared"])
     record, copied = make_release(place, name, source, excludes, facts, _Ticker(around.tools, run))
     if copied.skipped:
         run.progress(f"left out, neither file nor directory nor link: {', '.join(copied.skipped[:10])}")
+    if copied.absolute:
+        run.progress(f"links out of the source, copied as links, never what they lead to: {', '.join(copied.absolute[:10])}")
     return StepOutcome(str(copied), record.outcome())
 
 

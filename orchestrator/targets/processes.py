@@ -48,6 +48,8 @@ class ProcessId:
     def from_line(cls, line: str) -> ProcessId:
         """From ``PID TICKS BOOT_ID NAMESPACE``, as the launcher writes it. Raises ValueError on anything else."""
         pid, ticks, boot, namespace = line.split()
+        if not 0 < int(pid) < 2**31:
+            raise ValueError(f"{pid} is no pid")
         return cls(int(pid), int(ticks), boot, namespace)
 
     def visible(self) -> bool:
@@ -99,6 +101,34 @@ def request_end(identity: ProcessId) -> bool:
                 signal.pidfd_send_signal(fd, signal.SIGCONT)  # a stopped process takes TERM only when continued
             return fd is not None
         except (ProcessLookupError, PermissionError):
+            return False
+
+
+def kill(identity: ProcessId, timeout_s: float) -> bool:
+    """KILL this very process, stopped or not, and wait for its end.
+
+    Returns:
+        True when it does not run any more, also when it had ended before. False when it has not ended within *timeout_s*
+        seconds, belongs to another user, or cannot be seen from here.
+    """
+    with _opened(identity) as fd:
+        if fd is None:
+            return _foretold(identity)
+        try:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return _ended(fd, timeout_s)
+
+
+def stopped(identity: ProcessId) -> bool:
+    """Is this very process there, but stopped (SIGSTOP)?"""
+    with _opened(identity) as fd:
+        try:
+            return fd is not None and _stat(identity.pid).state in "Tt"
+        except ProcessLookupError:
             return False
 
 

@@ -46,8 +46,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "orchestrator.rendering": ("orchestrator.domain", "orchestrator.projections"),
     "orchestrator.bootstrap": ("orchestrator", "eventstore"),
+    "orchestrator.upkeep": ("orchestrator", "eventstore"),
     "orchestrator.cli": (
         "orchestrator.bootstrap",
+        "orchestrator.upkeep",
         "orchestrator.services",
         "orchestrator.rendering",
         "orchestrator.domain",
@@ -70,7 +72,13 @@ Modules of one kind of target (``docker``, ``docker_cli``) may import each other
 
 MAY_USE: dict[str, frozenset[str]] = {
     "eventstore": frozenset({"sqlalchemy", "orjson", "alembic"}),
+    **{
+        f"eventstore.{name}": frozenset({"psycopg"})
+        for name in ("postgres", "postgres_connection", "postgres_reading", "postgres_schema")
+    },
+    "orchestrator.adapters.postgres_locks": frozenset({"psycopg"}),
     "orchestrator.domain.lifecycle": frozenset({"transitions"}),
+    "orchestrator.adapters.signing": frozenset({"cryptography"}),
     "orchestrator.services": frozenset({"orjson"}),
     "orchestrator.projections": frozenset({"orjson"}),
     "orchestrator.rendering": frozenset({"rich"}),

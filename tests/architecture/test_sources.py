@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.imports import PACKAGES, ROOT, sources
+from tests.architecture.imports import PACKAGES, ROOT, imported_by, sources
 
 MODULES = sources()
 LONGEST = 400
 # The last one is a program of its own: what it prints is a step's output.
 MAY_PRINT = ("orchestrator.cli", "orchestrator.rendering", "orchestrator.targets.fake_child")
+# A program of its own, which holds no lock.
+MAY_FORK = ("orchestrator.adapters.launcher",)
 _SKIPPED = {"__pycache__", "dist", "build", "node_modules"}
 
 
@@ -54,6 +56,13 @@ def test_only_the_edge_prints(module: str) -> None:
 def test_nothing_goes_through_a_shell(path: Path) -> None:
     assert _calls(path, {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}) == []
     assert [line for line, name, value in _keywords(path) if name == "shell" and value is not False] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in MAY_FORK])
+def test_nothing_forks_where_a_lock_may_be_held(module: str) -> None:
+    """A fork without exec would keep the lock of a slot after its holder has died."""
+    assert _calls(MODULES[module], {"os.fork", "os.forkpty", "pty.fork"}) == []
+    assert not {"multiprocessing", "concurrent.futures.process"} & imported_by(MODULES[module], MODULES)
 
 
 def test_no_file_names_a_registry_or_a_machine() -> None:

@@ -2,7 +2,7 @@
 # Ends what docker-up.sh started with the same settings, and nothing else. `docker-down.sh wipe` also removes what the
 # registries stored, the certificate and the logs.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/docker-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 lock
 stop auth-registry

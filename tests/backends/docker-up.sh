@@ -2,7 +2,7 @@
 # Brings up what the tests marked `docker` need: an engine that builds with BuildKit and compose, a plain registry, and
 # one with TLS and a password. Safe to run again, also while another run is under way. See README.md.
 set -euo pipefail
-. "$(dirname "${BASH_SOURCE[0]}")/docker-lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 main() {
   local started
@@ -81,13 +81,6 @@ http() { curl --silent --noproxy '*' --max-time 10 --output /dev/null --write-ou
 
 # start NAME PROGRAM ARGUMENT...: in a session of its own, so that a Ctrl-C in the caller's terminal does not end it.
 # The lock must not be inherited: it would stay locked as long as the service runs.
-start() {
-  local name=$1
-  shift
-  setsid nohup "$@" >"$state/$name.log" 2>&1 </dev/null 9>&- &
-  identity $! >"$state/$name.pid" || fail "$name ended at once, see $state/$name.log"
-}
-
 start_registry() {
   local name=$1 port=$2 auth=$3 tls=${4:-} config=$state/$1.yml
   cat >"$config.new" <<T

@@ -7,6 +7,7 @@ import pytest
 from eventstore import (
     NO_STREAM,
     Attachment,
+    ChainBroken,
     EventReader,
     EventStore,
     EventStoreError,
@@ -19,7 +20,7 @@ from eventstore import (
     StoreUnavailable,
     WrongExpectedVersion,
 )
-from eventstore.chain import verify
+from eventstore.chain import link, tombstone, verify
 from tests.contract.event_store_examples import NOON, PoisonedError, Steps, Versions, event, events, names, noon
 
 MakeStore = Callable[..., EventStore]
@@ -110,6 +111,18 @@ class EventReaderContract:
         assert (reader.version("a"), reader.version("A"), reader.version("b")) == (2, -1, -1)
         assert reader.head() == (3, list(reader.read_all())[-1].hash)
 
+    def test_a_snapshot_stays_as_it_was_when_it_began(self, writer: EventStore, reader: EventReader) -> None:
+        writer.append("a", events(2), expected_version=NO_STREAM)
+        if reader is writer:
+            pytest.skip("nobody else writes to a store that is read by its writer")
+
+        with reader.snapshot():
+            writer.append("a", events(1), expected_version=1)
+            inside = (reader.head().position, reader.query("SELECT done FROM steps"))
+
+        assert inside == (2, [(2,)])
+        assert (reader.head().position, reader.query("SELECT done FROM steps")) == (3, [(3,)])
+
     def test_gives_attachments_back_part_by_part(self, writer: EventStore, reader: EventReader) -> None:
         output, empty = Attachment("step/output", (b"first\n", b"", b"\x00" * 70_000)), Attachment("nothing", ())
 
@@ -120,6 +133,16 @@ class EventReaderContract:
         assert list(reader.attachments("a", "unknown")) == []
         assert list(reader.attachments("b", "step/output")) == []
 
+    def test_names_the_attachments_in_order(self, writer: EventStore, reader: EventReader) -> None:
+        many = [Attachment(f"output-{number:03}", (b"1", b"2")) for number in range(300)]
+
+        writer.append("b", [event()], expected_version=NO_STREAM, attachments=[Attachment("output", (b"1",))])
+        writer.append("a", [event()], expected_version=NO_STREAM, attachments=many)
+
+        assert list(reader.attached()) == [*(("a", item.name) for item in many), ("b", "output")]
+        assert list(reader.attached("a")) == [("a", item.name) for item in many]
+        assert list(reader.attached("c")) == []
+
     def test_answers_queries_on_read_models(self, writer: EventStore, reader: EventReader) -> None:
         writer.append("a", events(2), expected_version=NO_STREAM)
         writer.append("b", events(1), expected_version=NO_STREAM)
@@ -129,7 +152,7 @@ class EventReaderContract:
         assert reader.query("SELECT done FROM steps WHERE stream = ?", ("c",)) == []
 
     def test_says_what_is_wrong_with_a_query(self, reader: EventReader) -> None:
-        with pytest.raises(StoreUnavailable, match="no such table: unknown"):
+        with pytest.raises(StoreUnavailable, match=r'no such table: unknown|relation "unknown" does not exist'):
             reader.query("SELECT * FROM unknown")
 
     def test_has_an_identity(self, writer: EventStore, reader: EventReader) -> None:
@@ -255,6 +278,86 @@ class EventStoreContract(EventReaderContract):
             store.append(stream, [event()], expected_version=NO_STREAM, attachments=[Attachment("output", (stream.encode(),))])
 
         assert [list(store.attachments(stream, "output")) for stream in ("a", "b")] == [[b"a"], [b"b"]]
+
+    # taking over another store's events
+
+    def test_adopts_events_and_attachments_as_they_are(self, make: MakeStore) -> None:
+        source, target = make(projections=[Steps()], now=noon), make(projections=[Steps()])
+        source.append("a", events(3), expected_version=NO_STREAM, attachments=[Attachment("output", (b"1", b"2"))])
+        source.append("b", [event("Unrelated")], expected_version=NO_STREAM)
+        source.append("a", [event()], expected_version=2)
+        everything = list(source.read_all())
+
+        first = target.adopt(source.store_id, everything[:2], [("a", Attachment("output", (b"1", b"2")))])
+        last = target.adopt(source.store_id, everything[2:])
+
+        assert (first.position, last) == (2, source.head())
+        assert list(target.read_all()) == everything
+        assert (target.head(), target.store_id) == (source.head(), source.store_id)
+        assert list(target.attachments("a", "output")) == [b"1", b"2"]
+        assert target.query("SELECT * FROM steps") == source.query("SELECT * FROM steps")
+        assert target.query("SELECT * FROM projections") == source.query("SELECT * FROM projections")
+        assert target.append("a", [event()], expected_version=3) == 4
+        assert verify(target.read_all()) == target.head()
+
+    def test_adopts_attachments_ahead_of_their_events(self, make: MakeStore) -> None:
+        target = make()
+
+        head = target.adopt("c" * 32, [], [("b", Attachment("output", (b"1",))), ("a", Attachment("other", (b"2",)))])
+
+        assert head == Head(0, bytes(32))
+        assert list(target.attached()) == [("a", "other"), ("b", "output")]
+
+    def test_adopts_what_is_left_of_an_archived_event(self, make: MakeStore) -> None:
+        source, target = make(), make(projections=[Steps()])
+        source.append("a", events(2), expected_version=NO_STREAM)
+        left, other = source.read_all()
+
+        target.adopt(source.store_id, [tombstone(left), other])
+
+        assert list(target.read_all()) == [tombstone(left), other]
+        assert target.rebuild("steps") == 1
+
+    @pytest.mark.parametrize("changed", ["data", "hash", "previous_hash", "position", "version"])
+    def test_refuses_to_adopt_what_does_not_come_next(self, make: MakeStore, changed: str) -> None:
+        source, target = make(), make(projections=[Steps()])
+        source.append("a", events(4), expected_version=NO_STREAM)
+        first, second, third, _ = source.read_all()
+        target.adopt(source.store_id, [first])
+        wrong = {"data": b"{}", "hash": bytes(32), "previous_hash": bytes(32), "position": 9, "version": 7}[changed]
+        behind = Head(second.position, second.hash)
+        bad = second._replace(**{changed: wrong}) if changed != "version" else link(behind, "a", 7, NOON, event())
+        good = [] if changed != "version" else [second]
+
+        with pytest.raises(ChainBroken):
+            target.adopt(source.store_id, [*good, bad, third], [("a", Attachment("output", (b"1",)))])
+
+        assert target.head() == Head(1, first.hash)
+        assert list(target.attached()) == []
+        assert target.query("SELECT done FROM steps") == [(1,)]
+
+    def test_refuses_to_adopt_what_it_has_already(self, make: MakeStore) -> None:
+        source, target = make(), make()
+        source.append("a", events(2), expected_version=NO_STREAM)
+        target.adopt(source.store_id, list(source.read_all()), [("a", Attachment("output", (b"1",)))])
+
+        with pytest.raises(ChainBroken, match="event 3: missing, the next one found is 1"):
+            target.adopt(source.store_id, list(source.read_all()))
+        with pytest.raises(EventStoreError, match="a has an attachment output already"):
+            target.adopt(source.store_id, [], [("a", Attachment("output", (b"2",)))])
+
+        assert list(target.attachments("a", "output")) == [b"1"]
+
+    def test_refuses_to_adopt_the_events_of_another_lineage(self, make: MakeStore) -> None:
+        source, target = make(), make()
+        source.append("a", events(1), expected_version=NO_STREAM)
+        target.append("mine", events(1), expected_version=NO_STREAM)
+        before = (target.store_id, target.head())
+
+        with pytest.raises(EventStoreError, match="is not the one that those events belong to"):
+            target.adopt(source.store_id, list(source.read_all()))
+
+        assert (target.store_id, target.head()) == before
 
     # nothing half written
 

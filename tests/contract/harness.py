@@ -180,7 +180,7 @@ class PlainSecrets:
         return os.environ[ref.env]
 
 
-def plain_tools(project: Path, slot: Slot = SLOT, data_dir: Path | None = None) -> Tools:
+def plain_tools(project: Path, slot: Slot = SLOT, data_dir: Path | None = None, allow_paths: tuple[str, ...] = ()) -> Tools:
     return Tools(
         project_dir=project,
         slot=slot,
@@ -189,6 +189,7 @@ def plain_tools(project: Path, slot: Slot = SLOT, data_dir: Path | None = None) 
         clock=PlainClock(),
         secrets=PlainSecrets(),
         data_dir=data_dir,
+        allow_paths=allow_paths,
     )
 
 

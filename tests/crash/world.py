@@ -8,11 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eventstore import chain
+from eventstore import EventReader, chain
+from eventstore.postgres_reading import open_postgres_read_only
 from eventstore.reading import open_read_only
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.ids import id_of
@@ -100,9 +102,13 @@ class World:
     def forget_appends(self) -> None:
         (self.root / "appends.log").unlink(missing_ok=True)
 
+    def reader(self, projections: Sequence[tuple[str, int]] = ()) -> EventReader:
+        url = self.env.get("POP_DEPLOY_STORE")
+        return open_postgres_read_only(url, projections) if url else open_read_only(str(self.data / "events.db"), projections)
+
     def deployments(self) -> list[Deployment]:
         """All deployments in the order in which they began; checks the hash chain on the way."""
-        store = open_read_only(str(self.data / "events.db"))
+        store = self.reader()
         chain.verify(store.read_all())
         streams = dict.fromkeys(event.stream for event in store.read_all() if event.stream.startswith("deployment-"))
         found = [fold(store, id_of(stream))[0] for stream in streams]
@@ -111,7 +117,7 @@ class World:
 
     def claims(self) -> list[str]:
         """Slots that are still claimed."""
-        store = open_read_only(str(self.data / "events.db"))
+        store = self.reader()
         last = {event.stream: event.type for event in store.read_all() if event.stream.startswith("slot-")}
         store.close()
         return [stream for stream, kind in last.items() if kind != "SlotReleased"]
@@ -129,8 +135,8 @@ class World:
         from orchestrator.projections import deploy_history
         from orchestrator.projections.registry import READ_MODELS
 
-        store = open_read_only(str(self.data / "events.db"), READ_MODELS)
-        known = [record.get("deployment_id") for record in deploy_history.records(store)]
+        store = self.reader(READ_MODELS)
+        known = [record.get("deployment_id") for record in deploy_history.records(store, "shop")]
         store.close()
         shown = json.loads((self.data / "deploy.json").read_text())["history"]
         return known == [record.get("deployment_id") for record in shown]

@@ -172,10 +172,10 @@ class Project:
         assert done.code == 0, done.out + done.err
         return done
 
-    def start(self, *words: str, **env: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, program: Sequence[str] = (COMMAND,), **env: str) -> subprocess.Popen[bytes]:
         """In the background, without a terminal; see `ended`."""
         return subprocess.Popen(
-            [COMMAND, *words],
+            [*program, *words],
             cwd=self.path,
             env=self.environ(**env),
             stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import re
 import select
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -23,12 +24,12 @@ class Terminal:
         raw: Everything that was shown, as it came.
     """
 
-    def __init__(self, project: Project, *words: str, **env: str) -> None:
+    def __init__(self, project: Project, *words: str, program: Sequence[str] = (COMMAND,), **env: str) -> None:
         self.raw = b""
         self._seen = 0
         self._terminal, other = pty.openpty()
         self._process = subprocess.Popen(
-            [COMMAND, *words],
+            [*program, *words],
             cwd=project.path,
             env=project.environ(**{"TERM": "xterm", "COLUMNS": "120", "LINES": "40", **env}),
             stdin=other,
@@ -46,7 +47,7 @@ class Terminal:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait(DEADLINE_S)
-        os.close(self._terminal)
+        self.close()
 
     @property
     def pid(self) -> int:
@@ -82,6 +83,12 @@ class Terminal:
         stat = Path(f"/proc/{self.pid}/stat")
         wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S", "it reads the answer")
 
+    def close(self) -> None:
+        """As when its window is closed: the kernel hangs up, and whoever writes to it gets an error."""
+        if self._terminal >= 0:
+            os.close(self._terminal)
+        self._terminal = -1
+
     def end(self) -> int:
         """Wait for the end; returns the exit code."""
         until = time.monotonic() + DEADLINE_S
@@ -91,6 +98,8 @@ class Terminal:
 
     def _read(self, timeout_s: float) -> bool:
         """More of what is shown. False when nobody is left at the other end."""
+        if self._terminal < 0:
+            return False
         ready, _, _ = select.select([self._terminal], [], [], max(0.0, timeout_s))
         if not ready:
             return True

@@ -28,7 +28,7 @@ def test_of_two_at_once_on_one_slot_one_wins_and_the_other_is_told_who(project: 
     winner = re.search(ID, done.out)
     assert winner is not None
     assert message.startswith(f"default/local is held by {winner[0]} (ann@")
-    assert re.search(r'running "Building" for \d+s\)\. Wait, or look: pop-deploy show ', message)
+    assert re.search(r'running "Building" for \d+s\)\. Wait \(--wait SECONDS\), or look: pop-deploy show ', message)
     assert [record["status"] for record in project.history] == ["success"]
     states = {deployment.state for deployment in project.deployments()}
     assert states == {State.VERIFIED, State.ABORTED}

@@ -15,9 +15,12 @@ Examples:
 """,
 )
 @options.deployment_id()
+@options.wait
 @options.actor
 @options.project
-def command(deployment_id: str, actor: str | None, reason: str, directory: str, store: str | None, as_json: bool) -> int:
+def command(
+    deployment_id: str, wait_s: int, actor: str | None, reason: str, directory: str, store: str | None, as_json: bool
+) -> int:
     """Give up a prepared, failed or interrupted deployment."""
     with answering.opened(directory, store, actor, deployment_id, as_json=as_json) as (workspace, journal, ui):
-        return answering.abort(workspace, journal, ui, reason)
+        return answering.abort(workspace, journal, ui, reason, wait_s)

@@ -16,7 +16,7 @@ Examples:
 """,
 )
 @options.deployment_id()
-@click.argument("answer", metavar="QUESTION=ANSWER")
+@click.argument("answer", type=options.given, metavar="QUESTION=ANSWER")
 @options.actor
 @options.project
 def command(

@@ -14,6 +14,7 @@ Examples:
   pop-deploy execute                                    ask for everything that is open
   pop-deploy execute --target docker --mode dry_run     see what would happen
   pop-deploy execute --mode deploy --version 1.2.0 --yes
+  pop-deploy execute --all --mode deploy --yes --wait 600   every slot first, waited for ten minutes at most
   pop-deploy execute --plan sha256:3f2a91c0 --yes       only if nothing has changed since that plan
   pop-deploy execute deploy-20260318-143022-k3f9        go on with a prepared one
 """,
@@ -22,6 +23,7 @@ Examples:
 @options.wish
 @click.option("--plan", "plan_digest", type=options.given, metavar="DIGEST", help="Refuse unless the plan is this one.")
 @click.option("--yes", "-y", is_flag=True, help="Answers confirm_deploy and nothing else.")
+@options.wait
 @options.actor
 @options.project
 def command(deployment_id: str | None, **given: object) -> int:

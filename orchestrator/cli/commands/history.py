@@ -20,7 +20,7 @@ Examples:
 )
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), metavar="N", help="At most so many.")
 @options.target()
-@click.option("--environment", "-e", metavar="NAME", help="Only of this environment.")
+@click.option("--environment", "-e", type=options.given, metavar="NAME", help="Only of this environment.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only with this outcome.")
 @click.option("--all-attempts", is_flag=True, help="Dry runs too, and what was aborted before it did anything.")
 @options.project

@@ -22,9 +22,11 @@ Examples:
   pop-deploy init --force --ci github_actions     detect again; keeps a backup, your own keys and the history
 """,
 )
-@click.option("--project-name", metavar="NAME", help="Otherwise package.json, pyproject.toml or the directory.")
-@click.option("--targets", metavar="A,B", help="Only these of the detected ones, switched on.")
-@click.option("--primary", metavar="NAME", help="The target that is meant when none is named.")
+@click.option(
+    "--project-name", type=options.one_line, metavar="NAME", help="Otherwise package.json, pyproject.toml or the directory."
+)
+@click.option("--targets", type=options.one_line, metavar="A,B", help="Only these of the detected ones, switched on.")
+@click.option("--primary", type=options.one_line, metavar="NAME", help="The target that is meant when none is named.")
 @click.option("--ci", type=click.Choice(list(CI)), help="What is noted for the CI system.")
 @click.option("--force", is_flag=True, help="Replace a deploy.json that is there, after a backup.")
 @options.project

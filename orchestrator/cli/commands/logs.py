@@ -18,7 +18,7 @@ Examples:
 """,
 )
 @options.deployment_id()
-@click.argument("step", required=False)
+@click.argument("step", type=options.given, required=False)
 @click.option("--follow", "-f", is_flag=True, help="Show what comes until the deployment has ended.")
 @options.project
 def command(deployment_id: str, step: str | None, follow: bool, directory: str, store: str | None, as_json: bool) -> None:

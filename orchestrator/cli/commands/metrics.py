@@ -16,7 +16,7 @@ Examples:
 """,
 )
 @options.target()
-@click.option("--environment", "-e", metavar="NAME", help="Only of this environment.")
+@click.option("--environment", "-e", type=options.given, metavar="NAME", help="Only of this environment.")
 @options.project
 def command(target: str | None, environment: str | None, directory: str, store: str | None, as_json: bool) -> None:
     """How often deployments succeed, and how long they and their steps take."""

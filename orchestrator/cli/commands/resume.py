@@ -16,6 +16,7 @@ Examples:
 """,
 )
 @options.deployment_id(required=False)
+@options.wait
 @options.actor
 @options.project
 def command(deployment_id: str | None, **given: object) -> int:

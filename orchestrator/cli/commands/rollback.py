@@ -23,6 +23,7 @@ Examples:
 @click.option("--list", "list_only", is_flag=True, help="Show the releases that can be gone back to.")
 @click.option("--dry-run", is_flag=True, help="Show the steps, change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Answers confirm_rollback.")
+@options.wait
 @options.actor
 @options.project
 def command(
@@ -33,6 +34,7 @@ def command(
     list_only: bool,
     dry_run: bool,
     yes: bool,
+    wait_s: int,
     actor: str | None,
     reason: str,
     directory: str,
@@ -44,4 +46,4 @@ def command(
         if list_only:
             return checking.list_releases(workspace, ui, deployment_id, target, environment)
         way = going_back.Way(version=version, yes=yes, dry_run=dry_run, reason=reason)
-        return checking.rollback(workspace, ui, deployment_id, target, environment, way)
+        return checking.rollback(workspace, ui, deployment_id, target, environment, way, wait_s)

@@ -24,6 +24,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import IllegalTransition, NothingLive, PopDeployError
 from orchestrator.domain.plan import Mode as PlanMode
 from orchestrator.domain.plan import Slot
+from orchestrator.domain.versions import checked_version
 from orchestrator.projections import deploy_history, releases
 from orchestrator.projections.command_results import verify_result
 from orchestrator.projections.deployment_result import DeploymentResult
@@ -93,7 +94,7 @@ def _prepare(directory: str, config: ProjectConfig, slot: Slot, version: str | N
             "target": slot.target,
             "environment": slot.environment,
             "target_config": dict(config.targets[slot.target]),
-            "version": version or facts.version,
+            "version": checked_version(version) if version else facts.version,
             "commit_sha": facts.commit_sha,
             "last_deployment": last,
             "rollback_version": reference,
@@ -111,7 +112,7 @@ def _before(directory: str, config: ProjectConfig, slot: Slot) -> tuple[Mapping[
     except NoStore:
         records, reference = [record for record in config.history if isinstance(record, dict)], None
     else:
-        records, reference = deploy_history.records(reader), releases.reference(reader, slot)
+        records, reference = deploy_history.records(reader, slot.project), releases.reference(reader, slot)
         reader.close()
     last = next((record for record in records if record.get("target") == slot.target), None)
     if reference is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
-import orjson
+
+from orchestrator.bootstrap import current_masker
 
 
 class Stop(Exception):
@@ -25,14 +28,14 @@ def head(operation: str, directory: str) -> dict[str, Any]:
 
     return {
         "operation": operation,
-        "directory": str(Path(directory).absolute()),
+        "directory": os.fsencode(Path(directory).absolute()).decode(errors="replace"),  # JSON has no half characters
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
 def emit(document: Mapping[str, Any], *, stderr: bool = False) -> None:
-    """One indented JSON document."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2), err=stderr)
+    """One indented JSON document, without secrets. ASCII only: what a terminal would obey is escaped."""
+    click.echo(json.dumps(current_masker().mask_json(document), indent=2), err=stderr)
 
 
 def run(command: click.Command, args: list[str] | None = None) -> NoReturn:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import NO_STREAM
+from eventstore import NO_STREAM, EventStore
 from eventstore.chain import verify
 from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps, event, events
+from tests.unit.eventstore.stores import open_store
 from tests.unit.eventstore.workers import ROOT, Workers, go, line
 
 MIGRATION = """
@@ -40,12 +41,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "events.db"
 
 
-def test_four_writers_lose_nothing_and_leave_no_gap(path: Path, workers: Workers) -> None:
-    url, each = f"sqlite:///{path}", 25
+def test_four_writers_lose_nothing_and_leave_no_gap(store_url: str, workers: Workers) -> None:
+    url, each = store_url, 25
 
     said = workers.finish(*(["race", url, f"own-{number}", str(each)] for number in range(4)))
 
-    store = SqliteEventStore(url, projections=[Steps()])
+    store = open_store(url, projections=[Steps()])
     won = [int(version) for lines in said for version in lines]
     assert sorted(won) == list(range(1, 8 * each, 2))  # Two events each time: every append has a version of its own.
     assert [item.version for item in store.read_stream("shared")] == list(range(8 * each))
@@ -57,10 +58,10 @@ def test_four_writers_lose_nothing_and_leave_no_gap(path: Path, workers: Workers
 
 
 @pytest.mark.parametrize("attempt", range(2))
-def test_processes_that_create_the_same_store_at_once_share_it(path: Path, workers: Workers, attempt: int) -> None:
-    said = workers.finish(*(["create", f"sqlite:///{path}"] for _ in range(4)))
+def test_processes_that_create_the_same_store_at_once_share_it(store_url: str, workers: Workers, attempt: int) -> None:
+    said = workers.finish(*(["create", store_url] for _ in range(4)))
 
-    store = SqliteEventStore(f"sqlite:///{path}")
+    store = open_store(store_url)
     assert said == [[store.store_id]] * 4
     assert store.query("SELECT count(*) FROM store") == [(1,)]
     assert store.append("a", [event()], expected_version=NO_STREAM) == 0
@@ -81,10 +82,10 @@ def test_processes_that_upgrade_the_same_store_at_once_do_it_once(path: Path, tm
     store.close()
 
 
-def test_a_holder_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(path: Path, workers: Workers) -> None:
-    store = SqliteEventStore(f"sqlite:///{path}")
+def test_a_holder_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(store_url: str, workers: Workers) -> None:
+    store = open_store(store_url)
     store.append("slot", [event("SlotTaken")], expected_version=NO_STREAM)
-    (holder,) = workers.start_loaded(["stop", f"sqlite:///{path}"])
+    (holder,) = workers.start_loaded(["stop", store_url])
     go(holder)
     _, status = os.waitpid(holder.pid, os.WUNTRACED)
 
@@ -97,10 +98,10 @@ def test_a_holder_that_was_stopped_and_replaced_writes_nothing_when_it_wakes(pat
     store.close()
 
 
-def test_a_holder_that_was_stopped_but_not_replaced_goes_on(path: Path, workers: Workers) -> None:
-    store = SqliteEventStore(f"sqlite:///{path}")
+def test_a_holder_that_was_stopped_but_not_replaced_goes_on(store_url: str, workers: Workers) -> None:
+    store = open_store(store_url)
     store.append("slot", [event("SlotTaken")], expected_version=NO_STREAM)
-    (holder,) = workers.start_loaded(["stop", f"sqlite:///{path}"])
+    (holder,) = workers.start_loaded(["stop", store_url])
     go(holder)
     os.waitpid(holder.pid, os.WUNTRACED)
 
@@ -110,7 +111,7 @@ def test_a_holder_that_was_stopped_but_not_replaced_goes_on(path: Path, workers:
     store.close()
 
 
-def _assert_read_models_followed(store: SqliteEventStore) -> None:
+def _assert_read_models_followed(store: EventStore) -> None:
     inline = store.query("SELECT stream, done, share FROM steps ORDER BY stream")
     store.rebuild()
     assert store.query("SELECT stream, done, share FROM steps ORDER BY stream") == inline

@@ -1,7 +1,5 @@
 """What was acknowledged is there: after SIGKILL, and (by the calls made to the kernel) after a power cut."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from eventstore.chain import verify
-from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps
+from tests.unit.eventstore.stores import open_store
 from tests.unit.eventstore.workers import ENVIRONMENT, WORKER, Workers
 
 
@@ -20,13 +18,13 @@ def workers() -> Iterator[Workers]:
         yield workers
 
 
-def test_everything_acknowledged_survives_twenty_kills(tmp_path: Path, workers: Workers) -> None:
+def test_everything_acknowledged_survives_twenty_kills(store_url: str, workers: Workers) -> None:
     """Five rounds of four writers at the same store, all killed in the middle of their work."""
-    url = f"sqlite:///{tmp_path}/events.db"
+    url = store_url
     for round_ in range(5):
         said = workers.until_killed(13 + 7 * round_, *(["endless", url, f"stream-{number}"] for number in range(4)))
 
-        store = SqliteEventStore(url, projections=[Steps()])
+        store = open_store(url, projections=[Steps()])
         assert len(said) >= 13 + 7 * round_
         for stream, version in (words.split() for words in said):
             assert store.version(stream) >= int(version)
@@ -37,18 +35,6 @@ def test_everything_acknowledged_survives_twenty_kills(tmp_path: Path, workers: 
         store.rebuild()
         assert store.query("SELECT stream, done, share FROM steps ORDER BY stream") == inline
         store.close()
-
-
-@pytest.fixture
-def strace() -> str:
-    found = shutil.which("strace")
-    allowed = found and subprocess.run([found, "-o", os.devnull, "true"], capture_output=True, check=False).returncode == 0
-    if found is None or not allowed:
-        reason = "strace is missing or not allowed: the calls that make an append durable were not counted"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    return found
 
 
 def test_each_append_waits_for_the_disk_exactly_once(tmp_path: Path, strace: str) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eventstore import NO_STREAM, EventStoreError, Guard, WrongExpectedVersion, reading, sqlite, sqlite_file, upgrade
-from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import NOON, Steps, events
+from tests.unit.eventstore.stores import open_store
 
 
 def say(*words: object) -> None:
@@ -26,7 +26,7 @@ def create(url: str) -> None:
     """Open a store that may not exist yet."""
     say("ready")
     heard()
-    store = SqliteEventStore(url, projections=[Steps()])
+    store = open_store(url, projections=[Steps()])
     say(store.store_id)
     store.close()
 
@@ -41,7 +41,7 @@ def upgrade_with(url: str, migrations: str) -> None:
 
 def race(url: str, own: str, number: str) -> None:
     """Append to a stream that others append to as well, again when they were first; and to one of its own."""
-    store = SqliteEventStore(url, projections=[Steps()])
+    store = open_store(url, projections=[Steps()])
     say("ready")
     heard()
     for count in range(int(number)):
@@ -63,7 +63,7 @@ def stop_before_writing(url: str) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
         return NOON
 
-    store = SqliteEventStore(url, now=stop)
+    store = open_store(url, now=stop)
     say("ready")
     heard()
     try:
@@ -75,7 +75,7 @@ def stop_before_writing(url: str) -> None:
 
 def endless(url: str, stream: str) -> None:
     """Append until killed; say stream and version when, and only when, it has been acknowledged."""
-    store = SqliteEventStore(url, projections=[Steps()])
+    store = open_store(url, projections=[Steps()])
     version = store.version(stream)
     say("ready")
     heard()
@@ -86,7 +86,7 @@ def endless(url: str, stream: str) -> None:
 
 def times(url: str, number: str) -> None:
     """Append so many times, one event each."""
-    store = SqliteEventStore(url)
+    store = open_store(url)
     for version in range(int(number)):
         store.append("a", events(1), expected_version=version - 1)
     store.close()

@@ -74,7 +74,9 @@ class World:
         """Foreign records of a deploy.json's history, oldest first."""
         from orchestrator.domain.outside_history import record_identity
 
-        events = [CODEC.encode(e.HistoryImported(identity=record_identity(record), record=record)) for record in records]
+        events = [
+            CODEC.encode(e.HistoryImported(project="shop", identity=record_identity(record), record=record)) for record in records
+        ]
         self.store.append(IMPORT_STREAM, events, expected_version=self.store.version(IMPORT_STREAM))
 
 

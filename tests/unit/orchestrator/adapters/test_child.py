@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.attempt import CommandDirectory
-from orchestrator.adapters.launchers import LAUNCHER
+from orchestrator.adapters.launchers import LAUNCHER, Launchers
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.domain.errors import Interrupted
 from orchestrator.targets import processes
@@ -382,6 +382,25 @@ def test_stops_waiting_at_the_second_signal(run_child: RunChild, stop: StopFlag,
     assert child is not None
     assert processes.alive(child)
     processes.terminate(child, group=True, drain_s=0)
+
+
+def test_passes_the_first_signal_on_even_when_the_second_comes_at_its_heels(
+    run_child: RunChild, stop: StopFlag, launchers: Launchers, attempt_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both before it is first looked whether one came."""
+    monkeypatch.setattr(launchers, "stand_by", lambda: [stop.set(signal.SIGINT) for _ in range(2)])
+
+    result = run_child(["sleep", "60"])
+
+    command = CommandDirectory(attempt_dir / "main")
+    launcher = command.process("claim")
+    assert result.interrupted
+    assert launcher is None or processes.wait_end(launcher, 10)
+    wait_until = time.monotonic() + 10
+    while (record := command.exit()) is None:
+        assert time.monotonic() < wait_until, "it sleeps on"
+        time.sleep(0.01)
+    assert record.forwarded == signal.SIGINT
 
 
 def test_says_that_the_end_is_not_known_when_the_launcher_is_killed(run_child: RunChild, gate: Gates, attempt_dir: Path) -> None:

@@ -73,3 +73,17 @@ def test_names_what_is_missing_and_never_the_value(secrets: SecretStore, tmp_pat
 def test_calls_a_reference_by_its_place(secrets: SecretStore) -> None:
     assert secrets.reference(SecretRef(env="A")) == "environment variable A"
     assert secrets.reference(SecretRef(file="b")) == "file b"
+
+
+def test_a_relative_file_stays_in_the_project_unless_it_is_allowed(tmp_path: Path, masker: Masker) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "token").write_text("from outside")
+    (project / "token").symlink_to("../token")
+
+    for name in ("token", "../token"):
+        with pytest.raises(SecretMissing, match=r'outside the project; if that is meant, add ".*token" to allow_paths, or name'):
+            SecretStore(project, masker).reveal(SecretRef(file=name))
+
+    assert SecretStore(project, masker, allow_paths=["../token"]).reveal(SecretRef(file="token")) == "from outside"
+    assert SecretStore(project, masker).reveal(SecretRef(file=str(tmp_path / "token"))) == "from outside"

@@ -98,3 +98,50 @@ def test_tells_utc_with_microseconds_and_offset() -> None:
 
     assert len(text) == len("2026-03-18T14:30:22.000120+00:00")
     assert datetime.fromisoformat(text).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_may_be_left_is_left_wherever_it_is(stop: StopFlag, at: int) -> None:
+    """Without a wait that polls: reading from a pipe goes on after a signal by itself."""
+    silent, end = os.pipe()
+
+    def interrupt() -> None:
+        for _ in range(at):
+            time.sleep(0.03)  # two at the same moment are one
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with Signals(stop):
+        threading.Thread(target=interrupt).start()
+
+        with pytest.raises(Interrupted), stop.breakable(at):
+            os.read(silent, 1)
+
+    assert stop.count == at
+    os.close(silent)
+    os.close(end)
+
+
+def test_what_came_before_counts(stop: StopFlag) -> None:
+    stop.set(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="SIGTERM"), stop.breakable(1):
+        pytest.fail("it has begun")
+    with stop.breakable(2):
+        pass
+
+
+def test_what_polls_within_is_not_torn_out(stop: StopFlag) -> None:
+    with Signals(stop), stop.breakable(1), stop.breakable(0):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert stop.signal == signal.SIGTERM
+
+
+def test_outside_a_signal_is_only_noted(stop: StopFlag) -> None:
+    with Signals(stop):
+        with stop.breakable(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert stop.count == 2

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import IllegalTransition
+from orchestrator.domain.errors import HistoryBroken, IllegalTransition
 from orchestrator.domain.execution import Execution, Phase, Status
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode, Release, Slot
@@ -307,5 +307,18 @@ def test_replay_refuses_a_history_with_a_missing_transition(left_out: type[e.Eve
 def test_replay_refuses_two_deployments_in_one_stream() -> None:
     story = Story().verified()
 
-    with pytest.raises(IllegalTransition, match="cannot prepare"):
+    with pytest.raises(HistoryBroken, match="a deployment begins with DeploymentRequested, and with one only"):
         Deployment.replay([*story.told, *story.told])
+
+
+def test_replay_refuses_a_plan_that_is_none() -> None:
+    story = Story().prepared()
+    broken = [
+        (dataclasses.replace(event, plan={**event.plan, "steps": [5]}) if hasattr(event, "plan") else event, at)
+        for event, at in story.told
+    ]
+
+    with pytest.raises(
+        HistoryBroken, match=r"DeploymentPrepared does not follow from what is on record before it .*audit verify"
+    ):
+        Deployment.replay(broken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -38,11 +39,44 @@ def test_accepts_an_absolute_path_inside(project: Path) -> None:
     "value", ["..", "../project-2", "/", "/etc/passwd", "out", "out/a", "public/../../other", "in/../../../x"]
 )
 def test_refuses_what_leads_outside(project: Path, value: str) -> None:
-    with pytest.raises(PathOutside, match="outside the project; name it in allow_paths if that is meant") as caught:
+    with pytest.raises(PathOutside, match=r"outside the project; if that is meant, add .* to allow_paths") as caught:
         checked_input_path(project, value)
 
     assert caught.value.value == value
     assert isinstance(caught.value, UsageProblem)
+
+
+@pytest.mark.parametrize(
+    ("value", "entry"),
+    [
+        ("../other/a", "../other/a"),
+        ("public/../../other", "../other"),
+        ("/etc/passwd", "/etc/passwd"),
+        ("out/a", "{tmp}/other/a"),
+        ("..", ".."),
+    ],
+)
+def test_the_message_names_field_path_place_and_the_entry_that_would_allow_it(
+    project: Path, tmp_path: Path, value: str, entry: str
+) -> None:
+    entry = entry.format(tmp=tmp_path.resolve())
+
+    with pytest.raises(PathOutside) as caught:
+        checked_input_path(project, value, field="source")
+
+    place = (project / value).resolve()
+    advice = f"if that is meant, add {json.dumps(entry)} to allow_paths"
+    assert str(caught.value) == f'source: "{value}" leads to "{place}", outside the project; {advice}'
+    assert checked_input_path(project, value, [entry]) == place
+
+
+def test_a_link_to_a_name_with_escape_codes_is_said_without_them(project: Path, tmp_path: Path) -> None:
+    (project / "odd").symlink_to(tmp_path / "\x1b[2J")
+
+    with pytest.raises(PathOutside) as caught:
+        checked_input_path(project, "odd")
+
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("value", ["", "a\0b", "a\nb", "\x1b"])

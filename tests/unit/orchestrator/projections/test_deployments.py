@@ -262,7 +262,7 @@ def test_a_doubted_release_is_not_unfinished(world: World) -> None:
         "ORDER BY project, environment, target LIMIT 1",
         "SELECT id FROM deployments WHERE plan_digest = 'x' ORDER BY position DESC LIMIT 1",
         "SELECT id FROM deployments WHERE id >= 'a' AND id < 'b' ORDER BY id DESC LIMIT 5",
-        "SELECT key FROM deploy_history ORDER BY moment DESC, position DESC LIMIT 5",
+        "SELECT key FROM deploy_history WHERE project = 'shop' ORDER BY moment DESC, position DESC LIMIT 5",
         "SELECT release FROM releases WHERE project = 'a' AND environment = 'b' AND target = 'c' AND verified = 1 "
         "ORDER BY position DESC LIMIT 5",
         "SELECT release FROM releases WHERE project = 'a' AND environment = 'b' AND target = 'c' AND verified = 1 "

@@ -77,7 +77,7 @@ def test_the_report_has_every_promised_key() -> None:
     assert set(promised.split()) <= set(published["required"])
     step = published["$defs"]["StepResult"]["required"]
     assert {"step", "description", "command", "status", "duration_s", "exit_code", "error"} <= set(step)
-    assert set(published["$defs"]["ErrorResult"]["required"]) == {"message", "step", "trace"}
+    assert set(published["$defs"]["ErrorResult"]["required"]) == {"message", "step", "trace", "holder"}
 
 
 def test_the_plan_has_every_promised_key() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from orchestrator.domain.errors import Interrupted, PopDeployError
 from orchestrator.domain.masking import Masker
 from orchestrator.domain.plan import Slot
 from orchestrator.domain.settings import SecretRef, Value
-from orchestrator.services.ports import ChildEnded, Settled, SourceFacts
+from orchestrator.services.ports import ChildEnded, Here, Settled, SourceFacts
 from orchestrator.targets.base import CheckStatus, SecretMissing
 
 SECRET = "hunter2-hunter2"
@@ -26,6 +27,9 @@ class Locks:
 
     def __init__(self) -> None:
         self.held: set[str] = set()
+
+    def notice_s(self, holder: Here) -> float:
+        return 0.0
 
     def try_acquire(self, slot: Slot) -> _Lock | None:
         if slot.stream in self.held:
@@ -200,6 +204,13 @@ class Stop:
     def check(self) -> None:
         if self.signal is not None:
             raise Interrupted(signal.Signals(self.signal).name)
+
+    @contextmanager
+    def breakable(self, at: int) -> Iterator[None]:
+        """One signal at most ever comes here."""
+        if at == 1:
+            self.check()
+        yield
 
 
 class Narrator:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from eventstore import GuardFailed, WrongExpectedVersion
+from eventstore import WrongExpectedVersion
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Interrupted, SlotHeld, UsageProblem
+from orchestrator.domain.errors import Interrupted, SlotHeld, SlotLost, UsageProblem
 from orchestrator.domain.lifecycle import State
 from orchestrator.services import resume as resuming
 from orchestrator.services.codec import CODEC
@@ -95,7 +95,7 @@ def test_who_goes_on_and_what_the_target_said_is_on_record(world: World) -> None
     events = world.events(deployment_id)
     resumed = next(event for event in events if isinstance(event, e.DeploymentResumed))
     probed = next(event for event in events if isinstance(event, e.StepProbed))
-    assert resumed.by == "bob@ci-8"
+    assert (resumed.by, resumed.taken_over_from) == ("bob@ci-8", f"{deployment_id}: ann@ci-7 (pid 100 on ci-7)")
     assert (probed.step, probed.attempt, probed.answer, probed.detail) == ("step-2", 1, "done", "the effect was counted")
 
 
@@ -191,7 +191,7 @@ def test_a_writer_whose_slot_was_taken_over_cannot_append(world: World) -> None:
     world.before["step-2"] = take_over
     journal = world.begin()
 
-    with pytest.raises(GuardFailed, match="nothing was written"):
+    with pytest.raises(SlotLost, match=f"{journal.deployment.id} took it at .*pid 2 on ci-8.*Nothing was written since"):
         advance(world.process(), journal, YES)
 
     assert world.types(journal.deployment.id)[-1] == "StepStarted"
@@ -207,10 +207,24 @@ def test_a_writer_that_wakes_up_after_it_was_replaced_changes_nothing(world: Wor
     world.before["step-2"] = replaced
     journal = world.begin()
 
-    with pytest.raises(WrongExpectedVersion, match="another writer came first, nothing was written"):
+    with pytest.raises(SlotLost, match=r"took it at \S+ \(bob@ci-8, pid 200 on ci-7\); .* left it at "):
         advance(world.process(), journal, YES)
 
     assert world.deployment(journal.deployment.id).state is State.VERIFIED
+
+
+def test_what_another_process_has_finished_since_it_was_loaded_is_left_alone(world: World) -> None:
+    world.before["step-2"] = die
+    deployment_id = world.crash("1.0.0")
+    late = world.process(pid=300)
+    journal = load(late, deployment_id)
+    world.resume(deployment_id)
+    before = world.slot_events()
+
+    with pytest.raises(WrongExpectedVersion, match="another writer came first"):
+        advance(late, journal, YES)
+
+    assert world.slot_events() == before
 
 
 # Signals

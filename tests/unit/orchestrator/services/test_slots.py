@@ -50,6 +50,7 @@ def test_a_dry_run_needs_no_slot(world: World) -> None:
     world.deploy("1.0.0")
 
     assert simulated == [State.SIMULATED]
+    assert world.slot_events() == ["SlotTaken", "SlotReleased"]
 
 
 @pytest.mark.parametrize("consent", [YES, Consent()], ids=["with --yes", "before the confirmation is asked for"])

@@ -50,8 +50,17 @@ class World:
     def service(self) -> Service:
         return Service(self.place())
 
-    def target(self, *, slot: Slot = SLOT, adopt: bool = False, data_dir: Path | None = None, **config: Any) -> LocalTarget:
-        return LocalTarget(LocalConfig(**{"path": "../srv", **config}), plain_tools(self.project, slot, data_dir), adopt=adopt)
+    def target(
+        self,
+        *,
+        slot: Slot = SLOT,
+        adopt: bool = False,
+        data_dir: Path | None = None,
+        allow_paths: tuple[str, ...] = (),
+        **config: Any,
+    ) -> LocalTarget:
+        tools = plain_tools(self.project, slot, data_dir, allow_paths)
+        return LocalTarget(LocalConfig(**{"path": "../srv", **config}), tools, adopt=adopt)
 
     def run(self, target: LocalTarget, plan: Plan, deployment_id: str = ID) -> dict[str, Mapping[str, Any]]:
         outcomes: dict[str, Mapping[str, Any]] = {}

@@ -141,7 +141,7 @@ def test_composes_with_project_and_files() -> None:
         "docker",
         "compose",
         "--project-name=shop",
-        "--file=a b/compose.yaml",
+        "--file=./a b/compose.yaml",
         "--file=/run/x/o.json",
         "up",
         "--detach",

@@ -147,7 +147,8 @@ def test_refuses_a_current_that_is_a_directory(world: World) -> None:
 
 
 def test_names_the_directory_that_it_may_not_write_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != world.root or mode == os.R_OK)  # root may write anywhere
+    refused = world.root  # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: Path(path) != refused or mode == os.R_OK)
 
     check = preflight(world.target())["path"]
 

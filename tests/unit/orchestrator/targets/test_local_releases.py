@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,20 @@ from orchestrator.targets.local_releases import make_release, prune, sweep
 from tests.contract.harness import tree
 from tests.unit.orchestrator.targets.local_world import ID, World, numbered
 
-FACTS: dict[str, Any] = {"version": "1.0.0", "commit_sha": "abc", "deployment_id": ID, "run": None, "shared": []}
+FACTS: dict[str, Any] = {"version": "1.0.0", "commit_sha": "abc", "deployment_id": ID, "run": None, "shared": {}}
 
 
 def ignore(copied: Copied) -> None:
     """Nobody watches the copy."""
 
 
-def make(world: World, name: str = "1.0.0-x", *, excludes: Excludes | None = None, **facts: Any) -> Record:
+def make(
+    world: World, name: str = "1.0.0-x", *, excludes: Excludes | None = None, shared: Sequence[str] = (), **facts: Any
+) -> Record:
     place = world.place()
     place.claim()
-    return make_release(place, name, world.project, excludes or Excludes(), {**FACTS, **facts}, ignore)[0]
+    given = {**FACTS, **facts, "shared": {entry: world.project / entry for entry in shared}}
+    return make_release(place, name, world.project, excludes or Excludes(), given, ignore)[0]
 
 
 def test_copies_names_contents_modes_and_links(world: World) -> None:
@@ -184,7 +188,7 @@ from orchestrator.targets.local_place import Place
 from orchestrator.targets.local_releases import make_release
 place = Place(Path(sys.argv[1]), Slot("shop", "staging", "web"))
 place.claim()
-facts = {"version": "1", "commit_sha": None, "deployment_id": "d", "run": None, "shared": []}
+facts = {"version": "1", "commit_sha": None, "deployment_id": "d", "run": None, "shared": {}}
 try:
     make_release(place, "1-d", Path(sys.argv[2]), Excludes(), facts, lambda copied: None)
 except StepError as error:
@@ -219,10 +223,10 @@ def test_says_that_the_disk_is_full_and_leaves_nothing_behind(world: World) -> N
 
 
 def test_says_which_file_may_not_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret, real = str(world.project / "serve.py"), os.open
+    real = os.open
 
     def refuse(path: Any, *rest: Any, **more: Any) -> int:
-        if path == secret:
+        if path == "serve.py" and more.get("dir_fd") is not None:
             raise PermissionError(13, "Permission denied", path)
         return real(path, *rest, **more)
 
@@ -373,7 +377,7 @@ def test_says_when_a_half_copy_could_not_be_removed(world: World, monkeypatch: p
 
 
 def test_measures_nothing_that_it_may_not_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: False)  # root may read everything
 
     with pytest.raises(PermissionError, match=r"serve\.py"):
         measure(world.project, Excludes())

@@ -1,4 +1,4 @@
-# Shared by docker-up.sh and docker-down.sh; sourced, not run.
+# Shared by the scripts that start and end back-ends; sourced, not run.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pop-deploy-backends
 state=${POP_DEPLOY_BACKENDS_STATE:-$cache/run}
@@ -7,6 +7,9 @@ auth_port=${POP_DEPLOY_AUTH_REGISTRY_PORT:-5443}
 user=ci
 password=s3cret
 certs=/etc/docker/certs.d/localhost:$auth_port
+postgres_port=${POP_DEPLOY_POSTGRES_PORT:-54329}
+# Not under the home directory: the server runs as a user of its own, who may not look into it.
+postgres_data=${POP_DEPLOY_POSTGRES_DATA:-/var/tmp/pop-deploy-postgres-$(id -u)}
 
 fail() {
   echo "${0##*/}: $*" >&2
@@ -63,3 +66,11 @@ stop() {
 }
 
 ended() { ! alive "$1" >/dev/null; }
+
+# start NAME COMMAND...: in the background, recorded as NAME.
+start() {
+  local name=$1
+  shift
+  setsid nohup "$@" >"$state/$name.log" 2>&1 </dev/null 9>&- &
+  identity $! >"$state/$name.pid" || fail "$name ended at once, see $state/$name.log"
+}

@@ -1,0 +1,52 @@
+"""`pop-deploy slots` as text: a table of who has what, and what a release came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator.projections.slot_results import DEAD, LIVING, STOPPED, ReleaseResult, SlotList, SlotResult
+from orchestrator.rendering.history import shortened, when
+from orchestrator.rendering.report import next_line
+from orchestrator.rendering.text import one_line
+
+Paint = Callable[[str, str], str]
+
+NONE_YET = "No slot was ever taken here.\n"
+_HEAD = ("SLOT", "STATE", "DEPLOYMENT", "HELD BY", "STEP", "SINCE", "EPOCH")
+_STATES = {LIVING: "held", STOPPED: "held, stopped", DEAD: "claimed, dead"}
+_COLOURS = {LIVING: "green", STOPPED: "yellow", DEAD: "red"}
+
+
+def table(listed: SlotList, *, paint: Paint) -> str:
+    """One line a slot."""
+    if not listed.slots:
+        return NONE_YET
+    lines = [_HEAD, *map(_cells, listed.slots)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+    text = [_line(_HEAD, widths)]
+    for slot, cells in zip(listed.slots, lines[1:], strict=True):
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        padded[1] = paint(padded[1], _COLOURS[slot.holder]) if slot.holder in _COLOURS else padded[1]
+        text.append("  ".join(padded).rstrip())
+    return "\n".join(text) + "\n"
+
+
+def released(result: ReleaseResult) -> str:
+    """A sentence, and what comes next."""
+    end = ", whose process was killed" if result.killed else ", whose process was gone"
+    said = f"{result.slot}: the claim of {result.deployment_id} is released. It was that of {result.former_holder}{end}.\n"
+    warning = f"Look there: {one_line(result.warning)}.\n" if result.warning else ""
+    return one_line(said) + "\n" + warning + next_line(result.next)
+
+
+def _cells(slot: SlotResult) -> tuple[str, ...]:
+    if slot.deployment_id is None:
+        return slot.slot, "free", "-", "-", "-", "-", str(slot.epoch)
+    state = _STATES.get(slot.holder or "", "held or claimed")
+    who = shortened(f"{slot.actor or '?'} (pid {slot.pid} on {slot.host})", 60)
+    step = shortened(slot.step or (slot.state or "?").replace("_", " "), 40)
+    return slot.slot, state, slot.deployment_id, who, step, when(slot.step_since or slot.since or ""), str(slot.epoch)
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
