@@ -3,6 +3,7 @@
 # make bench   ratios against raw commands and raw sqlite3            make docs    write the generated pages and schemas anew
 # make wheel   build dist/pop_deploy-*.whl                            make lock    renew requirements/ from pyproject.toml
 # make soak    deploy to many slots while processes are killed; SOAK="--store postgresql+psycopg://..." for another store
+# make fuzz    100,000 hostile inputs: no traceback, no hang
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ JOBS ?= auto
 TEST_JOBS ?= 4
 CRASH_JOBS ?= 6
 
-.PHONY: check format lint types unit test crash coverage soak bench demo docs lock wheel clean
+.PHONY: check format lint types unit test crash coverage soak fuzz bench demo docs lock wheel clean
 
 check: format lint types unit
 
@@ -38,6 +39,9 @@ coverage: $(VENV)/dev
 	$(BIN)/coverage run -m pytest -p no:xdist tests/unit/orchestrator/domain tests/unit/orchestrator/services tests/unit/eventstore \
 	  tests/contract/test_event_stores.py tests/stateful
 	$(BIN)/coverage report --include='orchestrator/domain/*,eventstore/*' --fail-under=90
+
+fuzz: $(VENV)/dev
+	$(BIN)/python -m tests.fuzz --inputs 100000
 
 soak: $(VENV)/dev
 	$(BIN)/python -m tests.soak $(SOAK)

@@ -72,7 +72,7 @@ def _make_directory(path: str) -> None:
 
 
 def _shared(directory: str, bits: int) -> int:
-    """Those of *bits* that are for everybody who may write to *directory*: a team shares one on purpose, by its group as a rule."""
+    """Those of *bits* that are for whoever may write to *directory*: a team shares one on purpose, mostly by its group."""
     mode = os.stat(directory).st_mode
     return bits & ((0o070 if mode & 0o020 else 0) | (0o007 if mode & 0o002 else 0))
 

@@ -27,7 +27,6 @@ Targets, adapters and configuration add theirs below `PopDeployError`. Only `cli
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
