@@ -43,6 +43,7 @@ def newest(
     reader: EventReader,
     *,
     limit: int,
+    project: str | None = None,
     target: str | None = None,
     environment: str | None = None,
     status: str | None = None,
@@ -55,12 +56,14 @@ def newest(
         include_dry_runs: Also dry runs, and what was aborted before it did anything.
     """
     statuses = (status,) if status is not None else STATUSES if include_dry_runs else LISTED
-    if target is None and environment is None:
+    if project is None and target is None and environment is None:
         return _merged((_newest_where(reader, "status = ?", (one,), limit) for one in statuses), limit)
     slots = [
         slot
         for slot in slots_seen(reader)
-        if (target is None or slot[2] == target) and (environment is None or slot[1] == environment)
+        if (project is None or slot[0] == project)
+        and (target is None or slot[2] == target)
+        and (environment is None or slot[1] == environment)
     ]
     return _merged((_of_slot(reader, slot, one, limit) for slot in slots for one in statuses), limit)
 
@@ -76,14 +79,16 @@ def has_live(reader: EventReader, slot: Slot) -> bool:
     return latest(reader, slot) is not None
 
 
-def unfinished(reader: EventReader, *, limit: int = 50) -> list[DeploymentRow]:
+def unfinished(reader: EventReader, *, project: str | None = None, limit: int = 50) -> list[DeploymentRow]:
     """What waits, runs, was interrupted, or still claims its slot, newest first; *limit* bounds those that only wait.
+
+    Of one *project*, or of all that share the store.
 
     Whether a process is at work on one of them is not known here: ask its slot's holder.
     """
     holders = [row[0] for row in reader.query("SELECT deployment_id FROM slots WHERE deployment_id IS NOT NULL")]
     found = [_newest_where(reader, "status = ?", (status,), limit) for status in (WAITING, RUNNING)]
-    rows = {row.id: row for rows in (*found, get(reader, *holders)) for row in rows}
+    rows = {row.id: row for rows in (*found, get(reader, *holders)) for row in rows if project in (None, row.project)}
     return sorted(rows.values(), key=attrgetter("position"), reverse=True)
 
 
@@ -120,14 +125,14 @@ def find(reader: EventReader, prefix: str, *, limit: int = 20) -> list[str]:
     return [row[0] for row in reader.query(statement, (wanted, f"{wanted}\U0010ffff", limit))]
 
 
-def resolve(reader: EventReader, text: str) -> str:
-    """The ID that a person means: an ID, its unambiguous beginning, or ``latest``.
+def resolve(reader: EventReader, text: str, *, project: str | None = None) -> str:
+    """The ID that a person means: an ID, its unambiguous beginning, or ``latest`` (of *project*, if that is given).
 
     Raises:
         UsageProblem: None or several; names the nearest.
     """
     if text == "latest":
-        rows = newest(reader, limit=1, include_dry_runs=True)
+        rows = newest(reader, limit=1, project=project, include_dry_runs=True)
         if not rows:
             raise UsageProblem("there is no deployment yet. Next: pop-deploy execute")
         return rows[0].id

@@ -150,7 +150,13 @@ def load(workspace: Workspace, deployment_id: str) -> Journal:
     Raises:
         UsageProblem: There is none of that name, or several.
     """
-    deployment, version = fold(workspace.store, deployments.resolve(workspace.store, deployment_id))
+    project = workspace.config.project_name
+    deployment, version = fold(workspace.store, deployments.resolve(workspace.store, deployment_id, project=project))
+    if deployment.requested.project != project:
+        raise UsageProblem(
+            f"{deployment.id} belongs to {deployment.requested.project}, which shares the store; this is {project}. "
+            f"Next: go to the directory of {deployment.requested.project}, or name it with --dir"
+        )
     return Journal(workspace, deployment, version)
 
 

@@ -18,7 +18,11 @@ def interrupted(workspace: Workspace, deployment_id: str | None) -> Journal:
     """
     if deployment_id is not None:
         return load(workspace, deployment_id)
-    begun = [load(workspace, row.id) for row in deployments.unfinished(workspace.store) if row.state in UNDER_WAY]
+    begun = [
+        load(workspace, row.id)
+        for row in deployments.unfinished(workspace.store, project=workspace.config.project_name)
+        if row.state in UNDER_WAY
+    ]
     found = [journal for journal in begun if not at_work(workspace, journal.deployment.slot)]
     if len(found) == 1:
         return found[0]

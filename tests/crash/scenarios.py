@@ -19,6 +19,7 @@ from tests.backends.docker import DockerBackend, docker, free_port, write_contex
 from tests.crash.world import World
 
 DEPLOY = ("execute", "--mode", "deploy", "--yes")
+CANARY = ("execute", "--mode", "canary", "--yes")
 ROLLBACK = ("rollback", "--yes")
 
 
@@ -84,7 +85,7 @@ class Scenario:
 
     def _undisturbed(self, world: World, version: str) -> None:
         self.set_version(world, version)
-        done = world.run(*DEPLOY)
+        done = world.run(*(CANARY if self.words is CANARY else DEPLOY))
         assert done.code == 0, done.output
 
     def outcome(self, world: World) -> object:
@@ -219,6 +220,7 @@ class Fake(Scenario):
                 {"name": "three", "live": True},
             ],
             "bad_versions": [f"1.1.{number}broken" for number in range(40)],
+            "supports_canary": True,
         }
         fake = {"type": "fake", "enabled": True, "primary": True, "auto_rollback": True, "config": config}
         return {"version": "1.0", "project_name": "shop", "targets": {"fake": fake}, "history": []}
@@ -339,6 +341,7 @@ def both_ends(kind: type[Scenario], name: str) -> tuple[Scenario, ...]:
 
 SCENARIOS: tuple[Scenario, ...] = (
     *both_ends(Fake, "fake"),
+    Fake("fake canary", words=CANARY),
     *both_ends(Local, "local"),
     *both_ends(Docker, "docker"),
     LocalWithoutService("local without service"),
