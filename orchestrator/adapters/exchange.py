@@ -171,6 +171,8 @@ def _swap(temporary: str, path: str, expected: bytes) -> bool:
         with _unsettled(path):
             if theirs.is_at(temporary) and theirs.still_holds(expected):
                 return True
+            if not ours.is_at(path):  # somebody has saved over ours: that is newer than what came out of the exchange, and stays
+                return False
             put, wanted = _put_back(temporary, path, ours)
     with _unsettled(path):
         _settle(temporary, path, put, wanted, leases=ours.leased)

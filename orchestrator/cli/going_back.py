@@ -70,6 +70,8 @@ def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui
     try:
         rollback.roll_back(workspace, journal, to, reason=way.reason)
     except (Interrupted, OutcomeUnknown) as stopped:
+        if not journal.deployment.under_way:
+            raise  # while the slot was taken: nothing has begun
         ui.warn(str(stopped))
     ui.progress.close()
     problem = publish_history(workspace)

@@ -10,6 +10,7 @@ from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_DEPLOY, QUESTIO
 from orchestrator.services.abort import abort, give_up_rollback
 from orchestrator.services.confirm import confirm
 from orchestrator.services.repository import Journal
+from orchestrator.services.slot import require_idle
 from orchestrator.services.workspace import Workspace
 
 
@@ -28,7 +29,10 @@ def decide(workspace: Workspace, journal: Journal, decision_id: str, answer: str
 
     Raises:
         UsageProblem: That question is not open, or the answer is none of its options; nothing was recorded.
+        SlotHeld: Somebody is at work on it, and may find the answer; nothing was recorded.
     """
+    if journal.deployment.under_way:
+        require_idle(workspace, journal)
     question = open_question(journal.deployment)
     if question is None or question.decision_id != decision_id:
         standing = f"open is {question.decision_id}" if question else "no question is open"

@@ -35,6 +35,7 @@ from orchestrator.services.repository import Journal, fold
 from orchestrator.services.request import ask, settle_mode, settle_target
 from orchestrator.services.road import Road, diagnosed, in_words
 from orchestrator.services.rollback import begin_automatic, go_back
+from orchestrator.services.settling import record_last
 from orchestrator.services.slot import give_back, hold, require_free, take
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import asked, failures, passed, recorded, run_checks
@@ -247,7 +248,8 @@ def _verify(workspace: Workspace, journal: Journal, settings: ResolvedTarget, ta
     good = passed(events)
     workspace.narrator.step_finished("passed" if good else "failed", round((workspace.clock.monotonic() - started) * 1000))
     if good:
-        journal.record(*events, e.DeploymentVerified(release=deployment.release.to_json(), round=number))
+        # An earlier round may have failed, and been interrupted in the user's on_failure commands.
+        record_last(workspace, journal, *events, e.DeploymentVerified(release=deployment.release.to_json(), round=number))
         return
     journal.record(*events)
     message = "; ".join(failures(events)) or "no check could be asked: nothing proves that the release works"

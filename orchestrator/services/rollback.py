@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from eventstore import Guard
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import NothingToRollBack
@@ -13,7 +12,7 @@ from orchestrator.projections import deployments, releases
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.road import Road, diagnosed
-from orchestrator.services.slot import hold, require_free, superseded_by
+from orchestrator.services.slot import hold, require_idle, superseded_by
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
@@ -48,10 +47,7 @@ def require_leaving(workspace: Workspace, journal: Journal) -> None:
     """
     deployment = journal.deployment
     deployment.require(Trigger.ROLL_BACK)
-    stream = deployment.slot.stream
-    # Until the slot is taken: somebody may think for long about the question, and others deploy meanwhile.
-    journal.guard = Guard(stream, workspace.store.version(stream))
-    require_free(workspace, journal)
+    require_idle(workspace, journal)
     _refuse_abandoned(workspace, journal)
     left = leaving(workspace, deployment.slot).deployment
     if left.id != deployment.id:

@@ -59,6 +59,15 @@ def stop_leftovers(workspace: Workspace, journal: Journal) -> Unrecorded | None:
     return None
 
 
+def record_last(workspace: Workspace, journal: Journal, *events: e.Event) -> None:
+    """Record *events*, which end the deployment, with what is known of a step in doubt, whose children are stopped."""
+    left = stop_leftovers(workspace, journal)
+    if left is not None:
+        left.commit(journal, workspace, *events)
+    else:
+        journal.record(*events)
+
+
 def _stopped(workspace: Workspace, started: e.StepStarted) -> Settled:
     with workspace.stop.breakable(2):
         return workspace.children.settle(Path(started.attempt_dir), same_boot=_same_boot(workspace, started), wait_s=0)

@@ -113,6 +113,19 @@ def require_free(workspace: Workspace, journal: Journal) -> None:
         lock.release()
 
 
+def require_idle(workspace: Workspace, journal: Journal) -> None:
+    """`require_free`, and until the slot is taken what *journal* records is refused when anybody has been at work there since:
+    somebody may think for long about a question, and others deploy meanwhile.
+
+    Raises:
+        SlotHeld, SlotClaimedByDead: As `hold` does.
+    """
+    if journal.lock is None:
+        stream = journal.deployment.slot.stream
+        journal.guard = Guard(stream, workspace.store.version(stream))
+    require_free(workspace, journal)
+
+
 def await_free(workspace: Workspace, slot: Slot) -> None:
     """With ``--wait``: wait while a living process is at work there, before anything is decided. Else nothing.
 

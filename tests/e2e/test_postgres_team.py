@@ -107,7 +107,7 @@ def test_who_comes_second_is_told_who_works_on_which_machine(team: Team) -> None
 
 
 def test_who_waits_gets_the_slot_when_it_is_free(team: Team) -> None:
-    team.step(steps=2, delay_s=0.5, child=True)
+    team.step(steps=[{"name": "step-1", "child": True}, {"name": "step-2", "child": True, "delay_s": 4.0}])
     first = team.anns.start(*LIVE, program=on("runner-a"))
     wait_until(lambda: "step-1" in team.effects(), "the first step's effect")
 

@@ -28,7 +28,7 @@ LIVE = ("--mode", "deploy", "--yes")
         (("--plan", "sha256:12"), "at least 8 hex digits"),
         (("--all", "--target", "local"), "--all and --target exclude each other"),
         (("--all", "--plan", "sha256:12345678"), "--plan names the plan of one target"),
-        (("--actor", "a\nb"), "--actor: expected a name on one line"),
+        (("--actor", "a\nb"), "'--actor': expected text on one line"),
         (("deploy-20260101-000000-none",), "no deployment 'deploy-20260101-000000-none'"),
         (("--nothing",), "No such option"),
     ],

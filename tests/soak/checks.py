@@ -15,7 +15,7 @@ from orchestrator import bootstrap
 from orchestrator.domain.ids import id_of
 from orchestrator.projections import deploy_history
 from orchestrator.projections.registry import inline
-from tests.soak.place import Place, lines
+from tests.soak.place import PROJECT, Place, lines
 from tests.soak.worker import EXPECTED, digest, left_over
 
 SHOWN = 10
@@ -155,7 +155,7 @@ def _left(place: Place, events: list[RecordedEvent]) -> Iterator[str]:
 def _history_problems(place: Place, store: EventReader) -> Iterator[str]:
     """The checkout that was deployed from last shows what the store knows."""
     path = place.deploy_json(place.targets[-1])
-    known = [record["deployment_id"] for record in deploy_history.records(store, "shop")]
+    known = [record["deployment_id"] for record in deploy_history.records(store, PROJECT)]
     shown = [record["deployment_id"] for record in json.loads(path.read_text(encoding="utf-8"))["history"]]
     if known != shown:
         yield f"{path} shows {shown[:3]}..., the store's newest are {known[:3]}..."

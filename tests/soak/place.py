@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+PROJECT = "soak"
 BAD_VERSION = "0.0.1"
 """Fails its verification, and is rolled back."""
 TARGETS = 20
@@ -77,7 +78,7 @@ def make(directory: Path, slots: int, store: str | None) -> Place:
         some = targets[first : first + TARGETS]
         path = place.deploy_json(some[0])
         path.parent.mkdir(parents=True)
-        document = {"project_name": "soak", "targets": {target: _target(place, target) for target in some}, "history": []}
+        document = {"project_name": PROJECT, "targets": {target: _target(place, target) for target in some}, "history": []}
         path.write_text(json.dumps(document, indent=2), encoding="utf-8")
     place.save()
     return place

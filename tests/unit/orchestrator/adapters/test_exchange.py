@@ -58,6 +58,26 @@ def before_exchange(monkeypatch: pytest.MonkeyPatch, *actions: Callable[[], obje
     monkeypatch.setattr(module, "exchange", exchange)
 
 
+def test_an_older_edit_is_not_put_back_over_a_newer_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """We stopped for a while after the exchange: the editor has gone on and saved over ours."""
+    real, exchanges = module.exchange, 0
+
+    def slow_exchange(one: str, other: str) -> None:
+        nonlocal exchanges
+        exchanges += 1
+        save(file, b"edit 1")
+        real(one, other)
+        save(file, b"edit 2, made from edit 1")
+
+    monkeypatch.setattr(module, "exchange", slow_exchange)
+
+    replaced = replace_if_unchanged(str(file), OLD, NEW)
+
+    assert (replaced, exchanges) == (False, 1)
+    assert file.read_bytes() == b"edit 2, made from edit 1"
+    assert names(file) == ["deploy.json"]
+
+
 def test_replaces_what_was_read(file: Path) -> None:
     assert replace_if_unchanged(str(file), OLD, NEW)
 

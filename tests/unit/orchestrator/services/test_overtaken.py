@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from eventstore import GuardFailed
-from orchestrator.domain.errors import SlotClaimedByDead, SlotHeld
+from orchestrator.domain.errors import OutcomeUnknown, SlotClaimedByDead, SlotHeld
 from orchestrator.domain.lifecycle import State
 from orchestrator.services.confirm import confirm
+from orchestrator.services.decide import decide
 from orchestrator.services.execute import Consent, advance
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
@@ -16,7 +19,7 @@ from orchestrator.services.rollback import choose, leaving, require_leaving, rol
 from orchestrator.services.slot import claimant, hold
 from orchestrator.services.verify import verify_again
 from orchestrator.targets.base import CheckStatus, StepError, StepOutcome, StepRun
-from tests.unit.orchestrator.services.workspace import SLOT, YES, World
+from tests.unit.orchestrator.services.workspace import SLOT, YES, World, die
 
 
 def lost_reply(_run: StepRun) -> StepOutcome | None:
@@ -99,3 +102,32 @@ def confirmed(world: World, deployment_id: str) -> str:
     workspace = world.process()
     confirm(workspace, load(workspace, deployment_id), how="yes")
     return deployment_id
+
+
+def test_an_answer_is_refused_while_somebody_is_at_work_on_the_question(world: World) -> None:
+    world.configure(script={"unknown_at": "step-2"})
+    world.before["step-2"] = die
+    deployment_id = world.crash("1.0.0")
+    with pytest.raises(OutcomeUnknown):
+        world.resume(deployment_id)
+    worker, person = world.process(pid=1), world.process(pid=2)
+
+    with hold(worker, load(worker, deployment_id)), pytest.raises(SlotHeld):
+        decide(person, load(person, deployment_id), "step_outcome", "done", how="decide")
+
+    assert world.types(deployment_id)[-1] == "DecisionRequested"
+
+
+def test_a_verification_that_passes_after_all_stops_what_an_earlier_failure_had_begun(tmp_path: Path) -> None:
+    world = World(tmp_path, hooks={"on_failure": [["page"]]}, health_check={"url": "http://localhost/"})
+    world.health = [CheckStatus.FAIL]
+    world.configure(script={"steps": 1})
+    world.after["step-1"] = lambda _run: setattr(world.store, "die_at", ("after", "StepStarted"))
+    deployment_id = world.crash("1.0.0")
+    assert world.types(deployment_id)[-1] == "StepStarted"
+
+    journal = world.resume(deployment_id)
+
+    assert journal.deployment.state is State.VERIFIED
+    assert "StepProbed" in world.types(deployment_id)
+    assert world.children.waits == [0]
