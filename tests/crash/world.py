@@ -136,7 +136,8 @@ class World:
         from orchestrator.projections.registry import READ_MODELS
 
         store = self.reader(READ_MODELS)
-        known = [record.get("deployment_id") for record in deploy_history.records(store, "shop")]
+        document = json.loads((self.data / "deploy.json").read_text())
+        known = [record.get("deployment_id") for record in deploy_history.records(store, document["project_name"])]
         store.close()
-        shown = json.loads((self.data / "deploy.json").read_text())["history"]
+        shown = document["history"]
         return known == [record.get("deployment_id") for record in shown]
