@@ -3,7 +3,7 @@
 # make bench   ratios against raw commands and raw sqlite3            make docs    write the generated pages and schemas anew
 # make wheel   build dist/pop_deploy-*.whl                            make lock    renew requirements/ from pyproject.toml
 # make soak    deploy to many slots while processes are killed; SOAK="--store postgresql+psycopg://..." for another store
-# make fuzz    100,000 hostile inputs: no traceback, no hang
+# make fuzz    100,000 hostile inputs: no traceback, no hang          make simulate  20,000 random histories with faults; FIRST=N
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ JOBS ?= auto
 TEST_JOBS ?= 4
 CRASH_JOBS ?= 6
 
-.PHONY: check format lint types unit test crash coverage soak fuzz bench demo docs lock wheel clean
+.PHONY: check format lint types unit test crash coverage soak fuzz simulate bench demo docs lock wheel clean
 
 check: format lint types unit
 
@@ -42,6 +42,9 @@ coverage: $(VENV)/dev
 
 fuzz: $(VENV)/dev
 	$(BIN)/python -m tests.fuzz --inputs 100000
+
+simulate: $(VENV)/dev
+	POP_DEPLOY_SIMULATION_HISTORIES=20000 POP_DEPLOY_SIMULATION_FIRST=$(or $(FIRST),0) $(BIN)/pytest -n $(JOBS) tests/simulation
 
 soak: $(VENV)/dev
 	$(BIN)/python -m tests.soak $(SOAK)
