@@ -14,7 +14,7 @@ import pytest
 
 from eventstore.postgres_connection import connect
 from orchestrator.adapters import identity
-from orchestrator.adapters.postgres_locks import PostgresLocks
+from orchestrator.adapters.postgres_locks import PostgresLock, PostgresLocks
 from orchestrator.adapters.signals import StopFlag
 from orchestrator.domain.plan import Slot
 from orchestrator.services.ports import Here
@@ -39,9 +39,15 @@ class Runner:
 
     def __init__(self, url: str) -> None:
         self.stop, self.said = StopFlag(), list[str]()
+        self.held: list[PostgresLock] = []
         self.sessions: list[psycopg.Connection[object]] = []
         self._url = url
         self.locks = PostgresLocks(self.connected, self.stop, self.said.append)
+
+    def acquire(self, slot: Slot) -> PostgresLock | None:
+        lock = self.locks.try_acquire(slot)
+        self.held += [lock] if lock is not None else []
+        return lock
 
     def connected(self) -> psycopg.Connection[object]:
         self.sessions.append(connect(self._url))
@@ -58,6 +64,8 @@ def runner(postgres_url: str) -> Iterator[Callable[[], Runner]]:
 
     yield make
     for each in made:
+        for lock in each.held:  # its watch would write into a flag that is somebody else's by then
+            lock.release()
         each.locks.close()
         for session in each.sessions:
             session.close()
@@ -66,21 +74,21 @@ def runner(postgres_url: str) -> Iterator[Callable[[], Runner]]:
 
 def test_one_session_has_a_slot_and_another_one_another(runner: Callable[[], Runner]) -> None:
     ann, bob = runner(), runner()
-    web = ann.locks.try_acquire(WEB)
+    web = ann.acquire(WEB)
 
-    refused, api = bob.locks.try_acquire(WEB), bob.locks.try_acquire(API)
+    refused, api = bob.acquire(WEB), bob.acquire(API)
 
     assert web is not None
     assert (refused, api is None) == (None, False)
     web.release()
-    assert bob.locks.try_acquire(WEB) is not None
+    assert bob.acquire(WEB) is not None
 
 
 def test_who_asks_again_and_again_opens_no_session_each_time(runner: Callable[[], Runner]) -> None:
     ann, bob = runner(), runner()
-    assert ann.locks.try_acquire(WEB) is not None
+    assert ann.acquire(WEB) is not None
 
-    assert [bob.locks.try_acquire(WEB) for _ in range(5)] == [None] * 5
+    assert [bob.acquire(WEB) for _ in range(5)] == [None] * 5
 
     assert len(bob.sessions) == 1
 
@@ -93,14 +101,14 @@ def test_a_killed_process_leaves_the_slot_free(runner: Callable[[], Runner], pos
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     ann = runner()
-    before = ann.locks.try_acquire(WEB)
+    before = ann.acquire(WEB)
 
     holder.kill()
     holder.communicate()
 
     assert before is None
     for _ in range(100):  # the server learns it from the socket, which takes a moment
-        if ann.locks.try_acquire(WEB) is not None:
+        if ann.acquire(WEB) is not None:
             break
     else:
         pytest.fail("the lock outlived its process")
@@ -108,7 +116,7 @@ def test_a_killed_process_leaves_the_slot_free(runner: Callable[[], Runner], pos
 
 def test_a_holder_whose_session_has_ended_is_asked_to_stop(runner: Callable[[], Runner]) -> None:
     ann, bob = runner(), runner()
-    assert ann.locks.try_acquire(WEB) is not None
+    assert ann.acquire(WEB) is not None
     other = bob.connected()
     other.execute("SELECT pg_terminate_backend(%s)", (ann.sessions[0].info.backend_pid,))
 
@@ -117,12 +125,12 @@ def test_a_holder_whose_session_has_ended_is_asked_to_stop(runner: Callable[[], 
     assert ready
     assert ann.stop.signal == signal.SIGTERM
     assert ann.said == [f"{WEB}: the session that holds the lock was dropped by the network or the server: stopping"]
-    assert bob.locks.try_acquire(WEB) is not None
+    assert bob.acquire(WEB) is not None
 
 
 def test_giving_a_slot_back_stops_nobody(runner: Callable[[], Runner]) -> None:
     ann = runner()
-    lock = ann.locks.try_acquire(WEB)
+    lock = ann.acquire(WEB)
     assert lock is not None
 
     lock.release()
