@@ -45,6 +45,8 @@ _SESSION = {
     "tcp_keepalives_count": str(DROPPED_AFTER_S - 1),
     "tcp_user_timeout": str(DROPPED_AFTER_S * 1000),
     "synchronous_commit": "on",
+    # Every statement looks rows up by their keys: planning it anew for each value would take longer than running it.
+    "plan_cache_mode": "force_generic_plan",
     "client_min_messages": "warning",
 }
 
@@ -95,7 +97,7 @@ def connect(url: str, *, lock_timeout_s: float = BUSY_TIMEOUT_S, read_only: bool
         settings["default_transaction_read_only"] = "on"
     options = " ".join([given.pop("options", "") or "", *(f"-c {name}={value}" for name, value in settings.items())]).strip()
     with in_words(url):
-        connection = psycopg.connect(**{**_CLIENT, **given}, options=options, autocommit=True)
+        connection = psycopg.connect(**{**_CLIENT, **given}, options=options, autocommit=True, prepare_threshold=2)
     try:
         with in_words(url):
             _check(connection, url)
