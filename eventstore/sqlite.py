@@ -62,6 +62,7 @@ class SqliteEventStore(SqliteReader):
         self._remembered = _Remembered()
         self._projector = Projector(projections, catch_up, buffered=self._remembered.rows)
         self._has_room = False
+        self._busy_timeout_s = busy_timeout_s
         self._files = path, os.path.realpath(path) + "-wal"
         refuse_network_disk(path)
         inspect(path)
@@ -200,7 +201,7 @@ class SqliteEventStore(SqliteReader):
         if revision != REVISIONS[-1]:
             from eventstore.upgrade import upgrade_file
 
-            upgrade_file(os.path.realpath(self._path))
+            upgrade_file(os.path.realpath(self._path), self._busy_timeout_s)
         self._use_log()
         if self._projector.is_behind(self._connection.cursor(), self.head().position):
             with self._transaction() as cursor:

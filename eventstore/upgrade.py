@@ -11,8 +11,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from eventstore.sqlite_file import BUSY_TIMEOUT_S
-
 
 def migrations() -> Path:
     """Where the migrations lie: in the installed package, or at the top of a checkout."""
@@ -20,9 +18,9 @@ def migrations() -> Path:
     return packed if packed.is_dir() else Path(__file__).parent.parent / "alembic"
 
 
-def upgrade_file(path: str) -> None:
-    """`upgrade` of the SQLite file *path*, on a connection of its own."""
-    engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
+def upgrade_file(path: str, busy_timeout_s: float) -> None:
+    """`upgrade` of the SQLite file *path*, on a connection of its own that waits for other writers for so long."""
+    engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": busy_timeout_s, "isolation_level": None})
     try:
         upgrade(engine)
     finally:

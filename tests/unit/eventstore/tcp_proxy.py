@@ -61,7 +61,10 @@ class TcpProxy:
                     server.shutdown(socket.SHUT_RDWR)
                 client.close()
                 return
-            server.sendall(block)
+            try:
+                server.sendall(block)
+            except OSError:  # the server has ended it
+                break
         server.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
