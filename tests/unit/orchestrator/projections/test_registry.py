@@ -52,7 +52,7 @@ def test_reading_does_not_import_the_folds_nor_the_lifecycle() -> None:
 histories = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 99)), min_size=40, max_size=90)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories)
 def test_a_rebuild_gives_what_the_appends_gave(choices: list[tuple[int, int]]) -> None:
     world = World()
@@ -66,7 +66,7 @@ def test_a_rebuild_gives_what_the_appends_gave(choices: list[tuple[int, int]]) -
         assert tables(world) == kept, projection.name
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(histories)
 def test_a_row_says_what_the_aggregate_says(choices: list[tuple[int, int]]) -> None:
     world = World()
