@@ -18,6 +18,13 @@ def project(tmp_path: Path) -> Project:
     return Project(root).make()
 
 
+@pytest.fixture
+def fake(project: Project) -> Project:
+    """With a target ``fake`` of two steps; see `faked`."""
+    project.fake(steps=2)
+    return project
+
+
 @pytest.fixture(scope="session")
 def _deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project(tmp_path_factory.mktemp("deployed")).make()

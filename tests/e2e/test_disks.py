@@ -14,30 +14,11 @@ import pytest
 
 from orchestrator.domain.lifecycle import State
 from tests.e2e import disks
+from tests.e2e.faked import EFFECT, FAKE, LIVE, effects, said
 from tests.e2e.holding import held_at
-from tests.e2e.project import DEADLINE_S, Project, Ran, ended
+from tests.e2e.project import DEADLINE_S, Project, ended
 
 pytestmark = pytest.mark.e2e
-
-LIVE = ("execute", "--mode", "deploy", "--yes")
-FAKE = (*LIVE, "--target", "fake")
-EFFECT = "orchestrator.targets.fake_child:make_effect"
-
-
-@pytest.fixture
-def fake(project: Project) -> Project:
-    project.fake(steps=2)
-    return project
-
-
-def effects(project: Project) -> list[str]:
-    log = project.root / "fake" / "effects.log"
-    return [line.split()[1] for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def said(done: Ran) -> str:
-    assert "Traceback" not in done.out + done.err, done.err
-    return done.out + done.err
 
 
 # network disk

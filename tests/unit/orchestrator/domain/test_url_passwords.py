@@ -15,6 +15,8 @@ from orchestrator.domain.url_passwords import passwords, without_password
         ("postgresql+psycopg://shop:a/b:c@d@db/shop", ("a/b:c@d",)),
         ("http://:pw@proxy:3128", ("pw",)),
         ("postgresql+psycopg://shop:pw@[bad", ("pw",)),
+        ("postgresql+psycopg://db/shop?user=shop&password=p%40w&sslmode=require", ("p%40w", "p@w")),
+        ("postgresql+psycopg://shop:one@db/shop?sslpassword=two", ("one", "two")),
         ("postgresql+psycopg://shop@db:5432/shop", ()),
         ("sqlite:////x/events.db", ()),
         ("no url", ()),
