@@ -1,0 +1,1 @@
+"""The checks of `pop-deploy validate`: `base.py` says what a check is, `registry.py` has a line for each."""
