@@ -20,6 +20,7 @@ from orchestrator.domain import events as e
 from orchestrator.domain.execution import Phase
 from orchestrator.domain.ids import stream_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
+from orchestrator.domain.side_events import SlotReleased, SlotTaken
 from orchestrator.services.codec import CODEC
 from orchestrator.targets import docker_plans
 from orchestrator.targets.base import Request
@@ -98,7 +99,7 @@ class _Story:
         self._tell(e.DeploymentDeployed(release=release.to_json()))
         self._checked("verify", "running digest", "health check")
         self._tell(e.DeploymentVerified(release=release.to_json(), round=1))
-        self._slot(e.SlotReleased(deployment_id=self.id, outcome="verified"))
+        self._slot(SlotReleased(deployment_id=self.id, outcome="verified"))
         return release
 
     def failed(self, *, rolled_back: bool) -> None:
@@ -111,7 +112,7 @@ class _Story:
         self._tell(e.DeploymentFailed(step=plan.steps[2].name, message=message, diagnostics=["shop-web: exited (1)"]))
         if rolled_back and self.before is not None:
             self._rolled_back(plan, self.before)
-        self._slot(e.SlotReleased(deployment_id=self.id, outcome="failed"))
+        self._slot(SlotReleased(deployment_id=self.id, outcome="failed"))
 
     def _rolled_back(self, plan: Plan, to: Release) -> None:
         back = docker_plans.back(plan, to, adopt=False, timeout_s=600.0)
@@ -135,7 +136,7 @@ class _Story:
         digest = plan.digest
         self._tell(e.DecisionMade(decision_id="confirm_deploy", answer="proceed", how="yes", by=ACTOR))
         self._tell(e.DeploymentConfirmed(plan_digest=digest, how="yes", by=ACTOR))
-        self._slot(e.SlotTaken(deployment_id=self.id, host=HOST, pid=4711, start_ticks=123456, boot_id=BOOT))
+        self._slot(SlotTaken(deployment_id=self.id, host=HOST, pid=4711, start_ticks=123456, boot_id=BOOT))
         self._tell(e.ExecutionStarted(epoch=1))
         return plan
 

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
         StoreUnavailable,
         WrongExpectedVersion,
     )
-    from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+    from eventstore.events import Appended, Attachment, Guard, Head, NewEvent, RecordedEvent
     from eventstore.projection import Projection, Rows, Table
     from eventstore.store import NO_STREAM, EventReader, EventStore
 
 __all__ = [
     "NO_STREAM",
+    "Appended",
     "Attachment",
     "ChainBroken",
     "Codec",
@@ -55,7 +56,7 @@ __all__ = [
 
 _HOMES = {
     "codec": ("Codec",),
-    "events": ("Attachment", "Guard", "Head", "NewEvent", "RecordedEvent"),
+    "events": ("Appended", "Attachment", "Guard", "Head", "NewEvent", "RecordedEvent"),
     "projection": ("Projection", "Rows", "Table"),
     "store": ("NO_STREAM", "EventReader", "EventStore"),
 }

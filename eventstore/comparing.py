@@ -17,6 +17,7 @@ from eventstore.errors import StoreUnavailable
 from eventstore.events import RecordedEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Key, Projection, Table
+from eventstore.revisions import FOLLOWING
 from eventstore.store import EventReader
 
 _PAGE = 256
@@ -75,7 +76,7 @@ def _pending(projection: Projection, stored: tuple[int, int] | None, head: int) 
     version, position = stored
     if version != projection.version:
         return f"of version {version}, this program's is {projection.version}"
-    return f"has followed up to event {position} of {head}" if position < head else ""
+    return f"has followed up to event {position} of {head}" if position != FOLLOWING and position < head else ""
 
 
 def _up_to(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from eventstore.chain import GENESIS, digest_of, is_tombstone
 from eventstore.events import Head, RecordedEvent
-from eventstore.store import EventReader
+from eventstore.undecodable import Unspoiled, undecodable
 
 CHANGED, REMOVED, INSERTED, REORDERED = "changed", "removed", "inserted", "reordered"
 MOST_LISTED = 100
@@ -47,7 +47,7 @@ class Problem(NamedTuple):
 class Diagnosis:
     """Follows the chain through what does not fit, and remembers what it found."""
 
-    def __init__(self, reader: EventReader, archived: Collection[str]) -> None:
+    def __init__(self, reader: Unspoiled, archived: Collection[str]) -> None:
         self._reader, self._archived = reader, archived
         self._problems: list[Problem] = []
         self._more = 0
@@ -121,7 +121,9 @@ class Diagnosis:
         own = digest_of(event, position=place)
         hash_changed = own is not None and bool(ahead) and ahead[0].previous_hash == own
         self._claims[place] = own if own is not None and hash_changed else event.hash
-        if (wrong := _mistyped(event)) is not None:
+        if (column := next((name for name, value in event._asdict().items() if undecodable(value)), None)) is not None:
+            self._say(CHANGED, event, f"its column {column} holds bytes that are no text (not UTF-8)")
+        elif (wrong := _mistyped(event)) is not None:
             self._say(CHANGED, event, f"its column {wrong} holds another type of value than was recorded")
         elif before is not None and digest_of(event, previous=before, position=place) == event.hash:
             self._say(CHANGED, event, "its column previous_hash is not what was recorded")
@@ -213,7 +215,7 @@ def _mistyped(event: RecordedEvent) -> str | None:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else repr(value)
 
 
 def _number(value: object) -> int | None:

@@ -61,6 +61,13 @@ class Guard(NamedTuple):
     version: int
 
 
+class Appended(NamedTuple):
+    """What an append has written: the version of its last event (0-based, per stream), and the time of all of its events."""
+
+    version: int
+    time: str
+
+
 class Head(NamedTuple):
     """The newest event: its position and hash. Position 0 and 32 zero bytes for an empty store."""
 

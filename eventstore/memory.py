@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from eventstore.appending import Now, chained, check_adopted, check_names, check_versions, transaction, utc_now
-from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+from eventstore.events import Appended, Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
 from eventstore.reading import GENESIS
@@ -40,7 +40,7 @@ class MemoryEventStore:
         expected_version: int,
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
-    ) -> int:
+    ) -> Appended:
         """See `EventStore.append`."""
         check_names(stream, events, attachments)
         time = self._now()
@@ -51,7 +51,7 @@ class MemoryEventStore:
         self._events += recorded
         self._streams.setdefault(stream, []).extend(recorded)
         self._attachments |= {(stream, item.name): item.parts for item in attachments if item.parts}
-        return recorded[-1].version
+        return Appended(recorded[-1].version, time)
 
     def adopt(self, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]] = ()) -> Head:
         """See `EventStore.adopt`."""

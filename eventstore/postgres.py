@@ -16,7 +16,7 @@ import psycopg
 from eventstore.appending import Now, chained, check_adopted, check_names, check_read, utc_now
 from eventstore.cursor import Cursor
 from eventstore.errors import EventStoreError
-from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+from eventstore.events import Appended, Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.postgres_at_once import AtOnce, RowsAtOnce
 from eventstore.postgres_connection import (
     BUSY_TIMEOUT_S,
@@ -70,7 +70,7 @@ class PostgresEventStore(PostgresReader):
         self._now = now
         self._remembered = _Remembered()
         self._projector = Projector(projections, catch_up, create=create_statements, buffered=self._remembered.rows)
-        self._state = _STATE.format(self._projector.followed("newest.position"))
+        self._state = _STATE.format(self._projector.in_step)
         super().__init__(url, read_only=False, lock_timeout_s=busy_timeout_s)
         try:
             prepare(self._connection, url, self._now)
@@ -87,7 +87,7 @@ class PostgresEventStore(PostgresReader):
         expected_version: int,
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
-    ) -> int:
+    ) -> Appended:
         """See `EventStore.append`."""
         check_names(stream, events, attachments)
         at = self._now()
@@ -99,10 +99,10 @@ class PostgresEventStore(PostgresReader):
                     return recorded
             head, known = self._begin(stream, expected_version, guard, attachments)
             recorded = chained(head, stream, expected_version + 1, at, events)
-            self._write(recorded, attachments, all_there=known)
+            self._write(recorded, attachments, in_step=known)
             return recorded
 
-        return self._once(write)[-1].version
+        return Appended(self._once(write)[-1].version, at)
 
     def adopt(self, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]] = ()) -> Head:
         """See `EventStore.adopt`."""
@@ -132,7 +132,7 @@ class PostgresEventStore(PostgresReader):
         """
         stream, before = recorded[0].stream, recorded[0].version - 1
         fence = (guard.stream, guard.version) if guard else (stream, before)
-        at_once = AtOnce((*head, stream, before, *fence, *self._projector.named, recorded[-1].position))
+        at_once = AtOnce((*head, stream, before, *fence, *self._projector.named))
         self._open = True
         try:
             for event in recorded:
@@ -154,7 +154,7 @@ class PostgresEventStore(PostgresReader):
     def _begin(
         self, stream: str, expected_version: int, guard: Guard | None, attachments: Sequence[Attachment]
     ) -> tuple[Head, bool]:
-        """Lock the store and ask what decides: the head, and whether our read models have followed up to it."""
+        """Lock the store and ask what decides: the head, and whether our read models, and no others, follow."""
         cursor = PostgresCursor(self._connection)
         # One by one, not as a pipeline: a process that is stopped between two of them is idle in its transaction, and the server
         # ends that soon; one that is stopped between two parts of a pipeline would hold the lock for as long as it is stopped.
@@ -165,16 +165,18 @@ class PostgresEventStore(PostgresReader):
         row = cursor.fetchone() or (None, None, 0, *GENESIS)
         actual, held = (-1 if version is None else version for version in row[:2])
         check_read(self, stream, expected_version, actual, guard, held, attachments)
-        head = Head(*row[3:])
+        head, in_step = Head(*row[3:]), row[2] == self._projector.count
         self._remembered.keep_if_still_at(head)
-        return head, row[2] == self._projector.count
+        if in_step:
+            self._projector.all_in_step()
+        return head, in_step
 
-    def _write(self, recorded: list[RecordedEvent], attachments: Sequence[Attachment], *, all_there: bool) -> None:
+    def _write(self, recorded: list[RecordedEvent], attachments: Sequence[Attachment], *, in_step: bool) -> None:
         """Events and read models, and the COMMIT, whose answer may get lost."""
         cursor = PostgresCursor(self._connection)
         try:
             self._insert(cursor, recorded, attachments)
-            self._projector.apply(cursor, recorded, self.read_all, all_there=all_there)
+            self._projector.apply(cursor, recorded, self.read_all, unchanged=in_step)
             self._connection.execute("COMMIT")
         except psycopg.OperationalError:
             if not dropped(self._connection) or not self._was_committed(recorded[-1]):

@@ -15,7 +15,7 @@ from eventstore.projection import Key, Row, Table
 from eventstore.reading import COLUMNS
 from eventstore.remembered import Known, RememberingRows
 
-_EXPECTED = "WITH expected AS MATERIALIZED (SELECT expect(?, ?, ?, ?, ?, ?, ?::text[], ?::bigint[], ?))"
+_EXPECTED = "WITH expected AS MATERIALIZED (SELECT expect(?, ?, ?, ?, ?, ?, ?::text[], ?::bigint[]))"
 _CASTS = {"text": "::text", "integer": "::bigint", "real": "::double precision", "blob": "::bytea"}
 _EVENT = ("integer", "text", "integer", "text", "integer", "text", "blob", "blob", "blob", "blob")
 _PART = ("text", "text", "integer", "blob")

@@ -1,8 +1,9 @@
 """Keeping read models in step with the events of a SQL connection: inline, as catch-up, and as rebuild.
 
 Used by both backends: the in-memory store keeps its read models in a SQLite database in memory, so that queries are the same.
-Every read model has a row in the table `projections`: the version of its fold, and the position up to which it has followed. An
-inline one follows in each append's transaction. A writer that does not know it leaves it behind; the next that does catches up.
+Every read model has a row in the table `projections`: the version of its fold, and the position up to which it has followed, or
+`FOLLOWING`: each append takes it along, so that no append has to write there. A writer that does not know a read model puts the
+position of the last event before its own in that row; the next writer that does know it catches up.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from eventstore.cursor import Cursor
 from eventstore.errors import CodecError, EventStoreError, StoreTooNew
 from eventstore.events import RecordedEvent
 from eventstore.projection import Projection, Table
+from eventstore.revisions import FOLLOWING
 from eventstore.rows import BufferedRows
 
 ReadAll = Callable[[int, frozenset[str]], Iterator[RecordedEvent]]
@@ -23,7 +25,7 @@ _CHECKPOINT = (
     "INSERT INTO projections (name, version, position) VALUES (?, ?, ?) "
     "ON CONFLICT (name) DO UPDATE SET version = excluded.version, position = excluded.position"
 )
-_MOVE = "UPDATE projections SET position = ? WHERE position = ? AND (name, version) IN (VALUES {})"
+_SET = "UPDATE projections SET position = ? WHERE name = ?"
 
 
 class Projector:
@@ -51,25 +53,22 @@ class Projector:
         self._refuse_shared_names(len(inline) + len(catch_up))
         # `types` may be made anew each time it is asked for.
         self._types = {projection.name: frozenset(projection.types) for projection in inline}
-        self._move = _MOVE.format(", ".join(["(?, ?)"] * len(inline)))
+        self._taken_along: Sequence[Projection] = ()
         self.versions = [item for projection in inline for item in (projection.name, projection.version)]
         self.count = len(inline)
         self.named = [projection.name for projection in inline], [projection.version for projection in inline]
 
-    def apply(self, cursor: Cursor, events: Sequence[RecordedEvent], read_all: ReadAll, *, all_there: bool = False) -> None:
+    def apply(self, cursor: Cursor, events: Sequence[RecordedEvent], read_all: ReadAll, *, unchanged: bool = False) -> None:
         """Fold freshly appended *events*, and what a writer without these projections left out, in the caller's transaction.
 
         Args:
-            all_there: The caller knows that all of them stood at the event before *events*.
+            unchanged: Nobody else has written since the `apply` before this one, which was committed.
         """
-        if not self._inline:
-            return
-        before, head = events[0].position - 1, events[-1].position
-        following: Collection[Projection] = self._inline.values()
-        moved = cursor.execute(self._move, (head, before, *self.versions))
-        if not all_there and moved.rowcount < len(following):
-            following = self._following(cursor, read_all, before, head)
-        self.fold(events, self._buffered(cursor), following)
+        following = self._taken_along
+        if not unchanged:
+            following = self._take_along(cursor, read_all, events[0].position - 1)
+        if following:
+            self.fold(events, self._buffered(cursor), following)
 
     def fold(self, events: Sequence[RecordedEvent], rows: BufferedRows, following: Collection[Projection] | None = None) -> None:
         """Fold *events* into the inline projections, or into those *following*; their checkpoints are the caller's.
@@ -77,7 +76,7 @@ class Projector:
         Args:
             rows: Written at the end: a row that several of the events change is written once.
         """
-        following = self._inline.values() if following is None else following
+        following = self._taken_along if following is None else following
         for event in events:
             for projection in following:
                 if event.type in self._types[projection.name]:
@@ -87,21 +86,30 @@ class Projector:
                         raise _not_followed(projection, event, error) from error
         rows.flush()
 
-    def followed(self, position: str) -> str:
-        """A subquery, its parameters are `versions`: how many inline projections stand exactly at *position*, an expression."""
-        if not self.count:
-            return "0"
-        wanted = ", ".join(["(?, ?)"] * self.count)
-        return f"(SELECT count(*) FROM projections WHERE position = {position} AND (name, version) IN (VALUES {wanted}))"  # noqa: S608
+    def all_in_step(self) -> None:
+        """The caller has asked `in_step`: all of ours follow, and no others do."""
+        self._taken_along = tuple(self._inline.values())
 
-    def _following(self, cursor: Cursor, read_all: ReadAll, before: int, head: int) -> list[Projection]:
-        """Some were not at *before*: bring those that a writer left behind up to *head*, and return the others."""
+    @property
+    def in_step(self) -> str:
+        """A subquery, its parameters are `versions`: `count` where the inline projections follow, and no others do."""
+        wanted = ", ".join(["(?, ?)"] * self.count)
+        ours = f"CASE WHEN (name, version) IN (VALUES {wanted}) THEN 1 ELSE -1 END" if self.count else "-1"
+        return f"(SELECT coalesce(sum({ours}), 0) FROM projections WHERE position = {FOLLOWING})"  # noqa: S608
+
+    def _take_along(self, cursor: Cursor, read_all: ReadAll, before: int) -> list[Projection]:
+        """From here on all of ours follow each append, no others do. Returns those that have not seen the newest events yet."""
         stored = _stored(cursor)
         # A newer program may have taken a read model over while this one runs: it is left to that program, which catches up.
         ours = [p for name, p in self._inline.items() if stored.get(name, _NEVER)[0] == p.version]
-        behind = [p for p in ours if stored[p.name][1] < before]
+        known = {projection.name for projection in ours}
+        left = [name for name, (_, position) in stored.items() if position == FOLLOWING and name not in known]
+        cursor.executemany(_SET, [(before, name) for name in left])
+        behind = [p for p in ours if stored[p.name][1] not in (FOLLOWING, before)]
         for projection in behind:
-            _fold(cursor, read_all, [projection], stored[projection.name][1], head)
+            _fold(cursor, read_all, [projection], stored[projection.name][1])
+        cursor.executemany(_SET, [(FOLLOWING, p.name) for p in ours if stored[p.name][1] != FOLLOWING])
+        self._taken_along = ours
         return [p for p in ours if p not in behind]
 
     def is_behind(self, cursor: Cursor, head: int) -> bool:
@@ -118,7 +126,7 @@ class Projector:
                     f"read model {projection.name} is of version {version}, this program's is {projection.version}: "
                     "use the newer pop-deploy that wrote it"
                 )
-        return any(version != p.version or (p.name in self._inline and position < head) for p, version, position in found)
+        return any(version != p.version or (p.name in self._inline and _behind(position, head)) for p, version, position in found)
 
     def follow(self, cursor: Cursor, read_all: ReadAll, head: int) -> None:
         """Rebuild what is missing or of an older version, catch up inline ones that are behind, in the caller's transaction."""
@@ -126,8 +134,9 @@ class Projector:
         outdated = [p for name, p in self._all.items() if stored.get(name, _NEVER)[0] != p.version]
         self._rebuild(cursor, read_all, head, outdated)
         for name, projection in self._inline.items():
-            if projection not in outdated and stored[name][1] < head:
-                _fold(cursor, read_all, [projection], stored[name][1], head)
+            if projection not in outdated and _behind(stored[name][1], head):
+                _fold(cursor, read_all, [projection], stored[name][1])
+                self._checkpoint(cursor, [projection], head)
 
     def rebuild(self, cursor: Cursor, read_all: ReadAll, head: int, name: str | None = None) -> int:
         """Drop and fold anew, in the caller's transaction. Returns the number of events folded."""
@@ -140,14 +149,22 @@ class Projector:
         version, after = _stored(cursor)[name]
         if version != projection.version:
             raise StoreTooNew(f"read model {name} was taken over by another version of this program meanwhile")
-        return _fold(cursor, read_all, [projection], after, head)
+        count = _fold(cursor, read_all, [projection], after)
+        self._checkpoint(cursor, [projection], head)
+        return count
 
     def _rebuild(self, cursor: Cursor, read_all: ReadAll, head: int, chosen: Sequence[Projection]) -> int:
         for table in (table for projection in chosen for table in projection.tables):
             cursor.execute(f"DROP TABLE IF EXISTS {table.name}")
             for statement in self._create(table):
                 cursor.execute(statement)
-        return _fold(cursor, read_all, chosen, 0, head)
+        count = _fold(cursor, read_all, chosen, 0)
+        self._checkpoint(cursor, chosen, head)
+        return count
+
+    def _checkpoint(self, cursor: Cursor, chosen: Sequence[Projection], head: int) -> None:
+        rows = [(p.name, p.version, FOLLOWING if p.name in self._inline else head) for p in chosen]
+        cursor.executemany(_CHECKPOINT, rows)
 
     def _refuse_shared_names(self, given: int) -> None:
         tables = [table.name for projection in self._all.values() for table in projection.tables]
@@ -157,7 +174,8 @@ class Projector:
             )
 
 
-def _fold(cursor: Cursor, read_all: ReadAll, chosen: Sequence[Projection], after: int, head: int) -> int:
+def _fold(cursor: Cursor, read_all: ReadAll, chosen: Sequence[Projection], after: int) -> int:
+    """Fold what comes after the event *after*; the checkpoint is the caller's. Returns the number of events."""
     rows, count = BufferedRows(cursor), 0
     for event in read_all(after, frozenset().union(*(projection.types for projection in chosen))):
         for projection in chosen:
@@ -168,10 +186,6 @@ def _fold(cursor: Cursor, read_all: ReadAll, chosen: Sequence[Projection], after
                     raise _not_followed(projection, event, error) from error
         count += 1
     rows.flush()
-    cursor.executemany(
-        _CHECKPOINT,
-        [(projection.name, projection.version, head) for projection in chosen],
-    )
     return count
 
 
@@ -182,6 +196,10 @@ _STRANGE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 def _not_followed(projection: Projection, event: RecordedEvent, error: Exception) -> CodecError:
     where = f"event {event.position} ({event.type} in {event.stream})"
     return CodecError(f"{where} holds what read model {projection.name} cannot follow: {error!r}"[:500])
+
+
+def _behind(position: int, head: int) -> bool:
+    return position not in (FOLLOWING, head)
 
 
 def _stored(cursor: Cursor) -> dict[str, tuple[int, int]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from eventstore.errors import StoreMissing, StoreOutdated
 from eventstore.events import Head, RecordedEvent
-from eventstore.revisions import REVISIONS
+from eventstore.revisions import FOLLOWING, REVISIONS
 from eventstore.sqlite_file import BUSY_TIMEOUT_S, SqliteErrors, inspect, stored_revision, unavailable, uri
 
 GENESIS = Head(0, bytes(32))
@@ -180,5 +180,5 @@ def check_read_models(
         if (name, version) not in stored:
             raise StoreOutdated(f"{store}: read model {name} must be built first")
     for wanted in inline:
-        if stored[wanted] < head:
+        if stored[wanted] != FOLLOWING and stored[wanted] < head:
             raise StoreOutdated(f"{store}: read model {wanted[0]} has not followed the last events")

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from eventstore.revisions import APPLICATION_ID
+from eventstore.revisions import APPLICATION_ID, FOLLOWING
 
 metadata = MetaData()
 
@@ -103,10 +103,8 @@ BEGIN RAISE EXCEPTION '% are never changed, replaced or deleted', TG_TABLE_NAME;
     # What an append says first that knows what it will find; its question sees all that was committed before the lock.
     f"""CREATE FUNCTION expect(
     head bigint, head_hash bytea, stream_ text, version_ bigint, guard text, guard_version bigint,
-    names text[], versions bigint[],
-    new_head bigint
+    names text[], versions bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE moved bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock({APPLICATION_ID}, 0);
     IF NOT EXISTS (
@@ -117,11 +115,9 @@ BEGIN
     ) THEN
         RAISE EXCEPTION 'something else stands there';
     END IF;
-    UPDATE projections SET position = new_head
-        WHERE position = head AND (name, version) IN (SELECT * FROM unnest(names, versions));
-    GET DIAGNOSTICS moved = ROW_COUNT;
-    IF moved <> cardinality(names) THEN
-        RAISE EXCEPTION 'a read model was left behind';
+    IF (SELECT coalesce(sum(CASE WHEN (name, version) IN (SELECT * FROM unnest(names, versions)) THEN 1 ELSE -1 END), 0)
+        FROM projections WHERE position = {FOLLOWING}) <> cardinality(names) THEN
+        RAISE EXCEPTION 'another set of read models follows';
     END IF;
 END $$""",  # noqa: S608 - a constant
 ]

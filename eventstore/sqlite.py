@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from eventstore.appending import Now, chained, check_adopted, check_names, check_versions, transaction, utc_now
+from eventstore.appending import Now, chained, check_adopted, check_names, check_read, transaction, utc_now
 from eventstore.cursor import Cursor
 from eventstore.disk import refuse_network_disk
 from eventstore.errors import StoreMoved, StoreUnavailable
-from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+from eventstore.events import Appended, Attachment, Guard, Head, NewEvent, RecordedEvent
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
 from eventstore.reading import COLUMNS, SqliteReader
-from eventstore.remembered import Known, RememberingRows
+from eventstore.remembered import MOST, Known, RememberingRows
 from eventstore.revisions import REVISIONS
 from eventstore.sqlite_file import BUSY_TIMEOUT_S, SqliteErrors, inspect, stored_revision, unavailable
 
@@ -84,23 +84,23 @@ class SqliteEventStore(SqliteReader):
         expected_version: int,
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
-    ) -> int:
+    ) -> Appended:
         """See `EventStore.append`."""
         check_names(stream, events, attachments)
         self._refuse_if_moved()
         time = self._now()
         with self._transaction(appends=True) as cursor:
             self._make_room()
-            check_versions(self, stream, expected_version, guard, attachments)
-            head = self.head()
             known = self._remembered.still_true(cursor)
-            recorded = chained(head, stream, expected_version + 1, time, events)
+            actual, held = self._version(stream), self._version(guard.stream) if guard else -1
+            check_read(self, stream, expected_version, actual, guard, held, attachments)
+            recorded = chained(self._remembered.head or self.head(), stream, expected_version + 1, time, events)
             cursor.executemany(_INSERT, recorded)
             for item in attachments:
                 cursor.executemany(_INSERT_PART, [(stream, item.name, number, part) for number, part in enumerate(item.parts)])
-            self._projector.apply(cursor, recorded, self.read_all, all_there=known)
-        self._remembered.valid = True
-        return recorded[-1].version
+            self._projector.apply(cursor, recorded, self.read_all, unchanged=known)
+        self._remembered.committed(recorded[-1])
+        return Appended(recorded[-1].version, time)
 
     def adopt(self, store_id: str, events: Sequence[RecordedEvent], attachments: Sequence[tuple[str, Attachment]] = ()) -> Head:
         """See `EventStore.adopt`."""
@@ -159,6 +159,11 @@ class SqliteEventStore(SqliteReader):
     def catch_up(self, name: str) -> int:
         with self._transaction() as cursor:
             return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
+
+    def _version(self, stream: str) -> int:
+        """As `version`, inside an append's transaction: what this store has written last need not be asked."""
+        known = self._remembered.versions.get(stream)
+        return self.version(stream) if known is None else known
 
     @contextmanager
     def _transaction(self, *, appends: bool = False) -> Iterator[sqlite3.Cursor]:
@@ -230,25 +235,36 @@ class SqliteEventStore(SqliteReader):
 
 
 class _Remembered:
-    """Rows of the read models, true until another connection has committed anything, be it only a rebuild.
+    """What this connection has written last, true until another one has committed anything, be it only a rebuild.
 
     Attributes:
-        valid: The append that wrote them last was committed, and nothing but appends has written since.
+        valid: The append that wrote it was committed, and nothing but appends has written since.
+        head: None where it has to be asked.
+        versions: Of the streams that were appended to.
     """
 
     def __init__(self) -> None:
         self.valid = False
+        self.head: Head | None = None
+        self.versions: dict[str, int] = {}
         self._data_version = -1
         self._rows: Known = {}
 
     def still_true(self, cursor: sqlite3.Cursor) -> bool:
-        """Asked inside the write transaction; otherwise all is forgotten. The append that asks makes them valid again."""
+        """Asked inside the write transaction; otherwise all is forgotten. The append that asks makes it valid again."""
         (version,) = cursor.execute("PRAGMA data_version").fetchone()
         known, self.valid = self.valid and version == self._data_version, False
         self._data_version = version
+        if not known or len(self.versions) > MOST:
+            self.head = None
+            self.versions.clear()
         if not known:
             self._rows.clear()
         return known
+
+    def committed(self, newest: RecordedEvent) -> None:
+        self.valid, self.head = True, Head(newest.position, newest.hash)
+        self.versions[newest.stream] = newest.version
 
     def rows(self, cursor: Cursor) -> RememberingRows:
         return RememberingRows(cursor, self._rows)

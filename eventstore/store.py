@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from eventstore.events import Attachment, Guard, Head, NewEvent, RecordedEvent
+from eventstore.events import Appended, Attachment, Guard, Head, NewEvent, RecordedEvent
 
 NO_STREAM = -1
 """``expected_version`` of a stream that must not exist yet."""
@@ -73,7 +73,7 @@ class EventStore(EventReader, Protocol):
         expected_version: int,
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
-    ) -> int:
+    ) -> Appended:
         """Append *events* to *stream* in one durable transaction, inline projections included.
 
         Args:
@@ -84,7 +84,7 @@ class EventStore(EventReader, Protocol):
             attachments: Bytes to keep beside the events, written with them or not at all.
 
         Returns:
-            Version of the last event written (0-based, per stream).
+            Where the last event written stands, and the time of all of them.
 
         Raises:
             WrongExpectedVersion: Another writer came first; nothing was written.

@@ -14,6 +14,7 @@ from eventstore.chain import ARCHIVED, GENESIS, is_tombstone
 from eventstore.diagnosis import Diagnosis, Problem
 from eventstore.events import Head, RecordedEvent
 from eventstore.store import EventReader
+from eventstore.undecodable import Unspoiled
 
 _REPORT_EVERY = 0x0FFF
 
@@ -54,10 +55,11 @@ def walk(
     Raises:
         StoreUnavailable: It cannot be read.
     """
-    diagnosis = Diagnosis(reader, archived)
+    unspoiled = Unspoiled(reader)
+    diagnosis = Diagnosis(unspoiled, archived)
     position, previous, events, tombstones = 0, GENESIS, 0, 0
     event = None
-    for event in reader.read_all():
+    for event in unspoiled.read_all():
         at, stream, version, type_, schema_version, time, data, metadata, before, digest = event
         position += 1
         # As `chain.link` does it, written out: calls would be half of the time.
@@ -67,7 +69,7 @@ def walk(
             sound = sound and sha256(b"%b%b%b%b" % (previous, header, data, metadata)).digest() == digest
             if seen is not None and wanted in data:
                 seen(event)
-        except (TypeError, ValueError):  # a column of another type
+        except (TypeError, ValueError):  # a column of another type, or no text
             sound = False
         events += 1
         if sound:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eventstore.errors import StoreMissing, StoreOutdated, StoreUnavailable
 from orchestrator import __version__
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from eventstore import EventReader, EventStore
     from orchestrator.adapters.live_output import LiveOutput
+    from orchestrator.adapters.secrets import SecretStore
     from orchestrator.adapters.signals import StopFlag
     from orchestrator.adapters.store_age import StoreAge
     from orchestrator.config import ProjectConfig, ResolvedTarget
     from orchestrator.domain.masking import Masker
     from orchestrator.domain.plan import Slot
-    from orchestrator.services.init import Surroundings
-    from orchestrator.services.ports import Anchors, Locks, Narrator, SourceFacts
+    from orchestrator.services.ports import Anchors, Narrator, SourceFacts
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets.base import Target
 
@@ -160,38 +160,6 @@ def project_facts(directory: str) -> SourceFacts:
     return ProjectTree(Path(directory).absolute(), data_directory.data_directory(directory)).facts()
 
 
-def init_surroundings(directory: str) -> Surroundings:
-    """What `init` works with; nothing is read before it asks."""
-    from datetime import UTC, datetime
-    from pathlib import Path
-
-    from orchestrator import config
-    from orchestrator.adapters import detect
-    from orchestrator.adapters.deploy_json import DeployJsonFile
-    from orchestrator.services.init import Surroundings
-    from orchestrator.targets import registry
-
-    project = Path(directory).absolute()
-    path = data_directory.deploy_json(data_directory.data_directory(directory))
-
-    def check(raw: bytes) -> object:
-        return config.parse(
-            raw, Path(path).name, config_types=registry.config_type, kinds=tuple(registry.KINDS), project_dir=project
-        )
-
-    return Surroundings(
-        file=DeployJsonFile(path),
-        path=path,
-        suggestions=lambda: detect.detect(project),
-        initial=lambda targets, now: detect.initial_document(project, targets, created_at=now),
-        renewed=detect.renewed_document,
-        check=check,
-        now=lambda: datetime.now(UTC).isoformat(timespec="seconds"),
-        version=lambda: project_facts(directory).version,
-        show=lambda shown: str(Path(shown).relative_to(project)) if Path(shown).is_relative_to(project) else shown,
-    )
-
-
 def config_path(directory: str) -> str:
     """Where deploy.json is, or would be."""
     return data_directory.deploy_json(data_directory.data_directory(directory))
@@ -255,6 +223,20 @@ def current_masker() -> Masker:
     return _masker.get(Masker())
 
 
+def masker_of(directory: str, environ: Mapping[str, str] = os.environ) -> Masker:
+    """`current_masker`; in a command that only reads, what the deploy.json in *directory* says to be secret."""
+    known = _masker.get(None)
+    if known is not None:
+        return known
+    from pathlib import Path
+
+    from orchestrator.adapters.early_secrets import of_file
+
+    masker = of_file(Path(config_path(directory)), Path(directory).absolute(), environ)
+    _masker.set(masker)
+    return masker
+
+
 @contextmanager
 def open_workspace(
     directory: str,
@@ -282,21 +264,30 @@ def open_workspace(
         flag = StopFlag()
         closing.callback(flag.close)
         closing.enter_context(Signals(flag))
-        yield _wire(directory, store, config, opened, flag, closing, actor=actor, narrator=narrator, environ=environ)
+        workspace = _wire(directory, store, config, opened, flag, closing, actor=actor, narrator=narrator, environ=environ)
+        if config.notify:
+            from orchestrator import notifying
+
+            notifying.note(workspace)
+            closing.callback(notifying.wake, workspace, directory, store)
+        yield workspace
 
 
-def _locks(place: StorePlace, flag: StopFlag, closing: ExitStack, narrator: Narrator) -> Locks:
-    if place.url is None:
-        from orchestrator.adapters.locks import FileLocks
+def secrets(directory: str, config: ProjectConfig, environ: Mapping[str, str]) -> tuple[Masker, SecretStore]:
+    """What hides the project's secrets, from now on in every message too, and what finds them."""
+    from pathlib import Path
 
-        return FileLocks(os.path.join(os.path.dirname(str(place.path)), data_directory.LOCKS))  # noqa: PTH118, PTH120
-    from eventstore.postgres_connection import connect
-    from orchestrator.adapters.postgres_locks import PostgresLocks
+    from orchestrator.adapters import early_secrets
+    from orchestrator.adapters.secrets import SecretStore
+    from orchestrator.domain.masking import Masker
 
-    url = place.url
-    locks = PostgresLocks(lambda: connect(url), flag, narrator.line)
-    closing.callback(locks.close)
-    return locks
+    project, masker = Path(directory).absolute(), Masker(config.redact)
+    _masker.set(masker)
+    found = SecretStore(project, masker, environ, allow_paths=config.allow_paths)
+    early_secrets.learn(
+        masker, found, config.raw, environ, project_dir=project, commit=lambda: project_facts(directory).commit_sha
+    )
+    return masker, found
 
 
 def _wire(
@@ -313,7 +304,8 @@ def _wire(
 ) -> Workspace:
     from pathlib import Path
 
-    from orchestrator.adapters import early_secrets, identity
+    from orchestrator.adapters import identity
+    from orchestrator.adapters.check_commands import CheckLogs
     from orchestrator.adapters.children import RecordedChildren
     from orchestrator.adapters.clock import SystemClock
     from orchestrator.adapters.deploy_json import DeployJsonFile
@@ -321,8 +313,7 @@ def _wire(
     from orchestrator.adapters.new_ids import new_id
     from orchestrator.adapters.project_files import ProjectTree
     from orchestrator.adapters.query import SubprocessQuery
-    from orchestrator.adapters.secrets import SecretStore
-    from orchestrator.domain.masking import Masker
+    from orchestrator.adapters.store_locks import locks_of
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets import registry
     from orchestrator.targets.base import Tools
@@ -330,17 +321,12 @@ def _wire(
     project = Path(directory).absolute()
     data_dir = data_directory.data_directory(directory)
     place = place_of(directory, store)
-    masker = Masker(config.redact)
-    _masker.set(masker)
+    masker, found = secrets(directory, config, environ)
     clock = SystemClock(flag)
-    secrets = SecretStore(project, masker, environ, allow_paths=config.allow_paths)
-    early_secrets.learn(
-        masker, secrets, config.raw, environ, project_dir=project, commit=lambda: project_facts(directory).commit_sha
-    )
     query = SubprocessQuery(project, flag)
-    health = HealthChecks(query=query, clock=clock, secrets=secrets, masker=masker)
+    health = HealthChecks(query=query, clock=clock, secrets=found, masker=masker)
     attempts = Path(data_directory.attempts_directory(place.key, directory, environ))
-    children = RecordedChildren(attempts, masker, flag, narrator.line)
+    children = RecordedChildren(attempts, masker, flag, narrator.line, **_shared(place))
     closing.callback(children.close)
 
     def make_target(settings: ResolvedTarget, slot: Slot) -> Target:
@@ -350,7 +336,7 @@ def _wire(
             query=query,
             health=health,
             clock=clock,
-            secrets=secrets,
+            secrets=found,
             data_dir=Path(data_dir),
             allow_paths=settings.allow_paths,
         )
@@ -364,20 +350,30 @@ def _wire(
         here=identity.here(),
         ci=identity.ci(environ),
         tool_version=__version__,
-        locks=_locks(place, flag, closing, narrator),
+        locks=locks_of(place, flag, closing, narrator.line),
         children=children,
         files=ProjectTree(project, data_dir),
         history_file=DeployJsonFile(data_directory.deploy_json(data_dir)),
         clock=clock,
         health=health,
-        secrets=secrets,
+        secrets=found,
         mask=masker,
         stop=flag,
         narrator=narrator,
         new_id=new_id,
         make_target=make_target,
         anchors=_anchors(config, project, data_dir),
+        check_logs=CheckLogs(project, masker),
     )
+
+
+def _shared(place: StorePlace) -> dict[str, Any]:
+    """How commands run where another machine may take over from us."""
+    if place.url is None:
+        return {}
+    from orchestrator.adapters.postgres_locks import GRACE_S
+
+    return {"grace_s": GRACE_S, "end_with_us": True}
 
 
 def _anchors(config: ProjectConfig, project: Path, data_dir: str) -> Anchors | None:

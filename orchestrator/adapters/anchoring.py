@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from eventstore.appending import Now, utc_now
 from eventstore.events import Head
 from orchestrator.adapters import signing
+from orchestrator.adapters.given_input import run
 from orchestrator.domain.anchor import Anchor
 from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.settings import AuditSettings
-
-_SHOWN_BYTES = 2000
 
 
 class AnchorUndelivered(PopDeployError):
@@ -42,34 +37,11 @@ class AnchorReceivers:
                 append(str(self._project / self._settings.anchor_file), anchor)
             except OSError as error:
                 problems.append(f"{self._settings.anchor_file}: {error.strerror}")
-        if self._settings.anchor_command is not None and (problem := self._run(anchor)):
-            problems.append(problem)
+        if self._settings.anchor_command is not None:
+            given = f"{anchor.to_line()}\n".encode()
+            problems += filter(None, [run(self._settings.anchor_command, given, self._project, self._settings.timeout_s)])
         if problems:
             raise AnchorUndelivered("; ".join(problems))
-
-    def _run(self, anchor: Anchor) -> str:
-        """Why the command failed, or "". Files instead of pipes: a child that it leaves behind must not keep us waiting."""
-        argv = list(self._settings.anchor_command or ())
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-            given.write(f"{anchor.to_line()}\n".encode())
-            given.seek(0)
-            try:
-                child = subprocess.Popen(
-                    argv, cwd=self._project, stdin=given, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
-                )
-            except OSError as error:
-                return f"{argv[0]}: {error.strerror}"
-            try:
-                code = child.wait(self._settings.timeout_s)
-            except subprocess.TimeoutExpired:
-                return f"{argv[0]} did not end within {self._settings.timeout_s:g} s"
-            finally:
-                with suppress(ProcessLookupError):  # it and all that it started
-                    os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-            said.seek(max(0, said.seek(0, os.SEEK_END) - _SHOWN_BYTES))
-            words = said.read().decode(errors="replace").strip()
-        return f"{argv[0]} ended with exit code {code}" + (f": {words}" if words else "") if code else ""
 
 
 def signed(key: str, store_id: str, head: Head, time: str) -> Anchor:

@@ -30,6 +30,7 @@ from orchestrator.domain.errors import PopDeployError, UsageProblem
 
 History = list[dict[str, Any]]
 Render = Callable[[History], History | None]
+Look = Callable[[Mapping[str, Any]], None]
 
 HISTORY = "history"
 SETTLING_S = 0.5
@@ -96,12 +97,13 @@ class DeployJsonFile:
         """The records under ``history``, as they stand in the file, newest first; `[]` when the key is missing."""
         return self.read().history
 
-    def publish(self, render: Render) -> Published:
+    def publish(self, render: Render, look: Look = lambda document: None) -> Published:
         """Make the history in the file what *render* says it should be, and touch nothing else.
 
         Args:
             render: Called with the records that stand there, under the file's lock; returns those that should, or None if
                 nothing is to change. Called again when somebody else saves meanwhile, so it must take records in only once.
+            look: Called before it with all that stands there, which it must not change.
 
         Raises:
             ConfigMissing, ConfigError: See `read`; the file is left alone.
@@ -114,6 +116,7 @@ class DeployJsonFile:
                 recovered = exchange.recover(target)
             while time.monotonic() < deadline:
                 found = self._settled(may_be_missing=True)
+                look(found.document)
                 history = _acceptable(render(found.history))
                 if history is None or _same(history, found.history):
                     return Published(changed=False, recovered=recovered)

@@ -18,6 +18,9 @@ from typing import Any
 
 from orchestrator.adapters.live_output import references
 from orchestrator.adapters.secrets import SecretStore
+from orchestrator.config.checks import redact_problem
+from orchestrator.config.reading import parse_json, read_file
+from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.masking import Masker
 from orchestrator.domain.url_passwords import passwords
 from orchestrator.targets.base import SecretMissing
@@ -55,8 +58,25 @@ def learn(
         masker.add(password)
 
 
+def of_file(path: Path, project_dir: Path, environ: Mapping[str, str]) -> Masker:
+    """A masker for a message that is about to be shown, where nothing was opened: knows what the deploy.json at *path* says.
+
+    A file that cannot be read, or is wrong, must not get in the way of the message: what could be learned counts.
+    """
+    masker = Masker(())
+    try:
+        document = parse_json(read_file(path), path.name)
+        masker = Masker([each for each in document.get("redact", ()) if redact_problem(each) is None])
+        allowed = [each for each in document.get("allow_paths", ()) if isinstance(each, str)]
+        secrets = SecretStore(project_dir, masker, environ, allow_paths=allowed)
+        learn(masker, secrets, document, environ, project_dir=project_dir, commit=lambda: None)
+    except (PopDeployError, OSError, TypeError, ValueError, AttributeError):
+        pass
+    return masker
+
+
 def _values(secrets: SecretStore, document: Mapping[str, Any]) -> Iterator[str]:
-    for reference in references(document.get("targets")):
+    for reference in references([document.get("targets"), document.get("notify")]):
         try:
             yield secrets.value_of(reference)
         except SecretMissing:

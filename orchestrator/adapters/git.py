@@ -58,6 +58,7 @@ _HARMLESS = {
 _OWN_SCOPES = ("local", "worktree")
 # The usual place of our data, in every project of a repository: what we write must never make one dirty.
 _DATA = (":(top,exclude,glob)**/.claude/popkit", ":(top,exclude,glob)**/.claude/popkit/**")
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _VERSION_TAG = re.compile(r"v?(\d+(?:\.\d+)*)(.*)")
 
 
@@ -125,6 +126,25 @@ def describe(project_dir: Path) -> str | None:
         return _git(project_dir, "describe", "--tags", "--match", "v[0-9]*", "--match", "[0-9]*").strip() or None
     except _Refused:
         return None
+
+
+def commits_between(project_dir: Path, good: str, bad: str, limit: int) -> tuple[list[tuple[str, str, str, str]], str]:
+    """The commits that *bad* has and *good* has not, newest first, at most *limit*.
+
+    Returns:
+        Of each: full SHA, ISO 8601 time with offset, author, first line of the message. And why git did not answer, or "".
+    """
+    if not (_SHA.fullmatch(good) and _SHA.fullmatch(bad)):
+        return [], f"{good!a}..{bad!a} are no commits"
+    if top_level(project_dir) is None:
+        return [], "there is no git repository here"
+    question = ("log", f"--max-count={limit}", "--no-show-signature", "--no-color", "-z", "--format=%H%x01%cI%x01%an%x01%s")
+    try:
+        said = _git(project_dir, *question, f"{good}..{bad}", "--")
+    except _Refused as refused:
+        return [], str(refused)
+    fields = (entry.split("\x01", 3) for entry in said.split("\0") if entry)
+    return [(sha, time, author, subject) for sha, time, author, subject in fields], ""
 
 
 def user(project_dir: Path) -> str | None:

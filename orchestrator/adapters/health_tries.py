@@ -5,17 +5,17 @@ HTTP is asked directly: no proxy, and no redirect is followed (a redirect is its
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.adapters.http_direct import connection, hang_up_after, path, refusal
 from orchestrator.domain.errors import UsageProblem
 from orchestrator.targets.base import Query, QueryTimeout, ToolMissing
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
+    from http.client import HTTPResponse
     from urllib.parse import SplitResult
 
 TRY_S = 5.0
@@ -58,18 +58,18 @@ def http_try(url: str, headers: Mapping[str, str], status: int, body: str | None
         from http.client import HTTPException
 
         limit_s = min(TRY_S, left_s)
-        connection = _connection(parts, limit_s)
+        asked = connection(parts, limit_s)
         try:
-            connection.connect()
-            with _hang_up_after(limit_s, connection):
-                connection.request("GET", _path(parts), headers={**_authorization(parts), **_encoded(headers)})
-                return _judged(connection.getresponse(), status, pattern)
+            asked.connect()
+            with hang_up_after(limit_s, asked):
+                asked.request("GET", path(parts), headers={**_authorization(parts), **_encoded(headers)})
+                return _judged(asked.getresponse(), status, pattern)
         except OSError as problem:
-            return Answer(False, f"{place}: {_refusal(problem, limit_s)}", reached=False)
+            return Answer(False, f"{place}: {refusal(problem, limit_s)}", reached=False)
         except HTTPException as problem:
             return Answer(False, f"{place}: no HTTP answer ({type(problem).__name__})", reached=False)
         finally:
-            connection.close()
+            asked.close()
 
     return attempt
 
@@ -87,7 +87,7 @@ def tcp_try(address: str) -> Try:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=limit_s).close()
         except OSError as problem:
-            return Answer(False, f"{address}: {_refusal(problem, limit_s)}", reached=False)
+            return Answer(False, f"{address}: {refusal(problem, limit_s)}", reached=False)
         return Answer(True, f"{address} accepts connections")
 
     return attempt
@@ -123,28 +123,6 @@ def _judged(response: HTTPResponse, status: int, pattern: re.Pattern[str] | None
     return Answer(False, what, body, response.headers.get("Location") or "")
 
 
-@contextlib.contextmanager
-def _hang_up_after(limit_s: float, connection: HTTPConnection) -> Iterator[None]:
-    """The socket's own limit starts anew with every byte: a server that drips would keep us for ever."""
-    import socket
-    import threading
-
-    held = connection.sock
-
-    def hang_up() -> None:
-        with contextlib.suppress(OSError):  # the other side was faster
-            # The plain socket's own: a TLS socket would forget that it is one while we read from it.
-            socket.socket.shutdown(held, socket.SHUT_RDWR)
-
-    guard = threading.Timer(limit_s, hang_up)
-    guard.daemon = True
-    guard.start()
-    try:
-        yield
-    finally:
-        guard.cancel()
-
-
 def _body(response: HTTPResponse) -> str:
     data = b""
     while len(data) < MAX_BODY_BYTES and (block := response.read1(1 << 16)):
@@ -171,20 +149,6 @@ def _pattern(body: str | None) -> re.Pattern[str] | None:
         raise UsageProblem(f"deploy.json: health_check.expect_body: {body!r} is no regular expression: {problem}") from problem
 
 
-def _connection(parts: SplitResult, timeout_s: float) -> HTTPConnection:
-    from http.client import HTTPConnection, HTTPSConnection
-
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    return kind(str(parts.hostname), parts.port, timeout=timeout_s)
-
-
-def _path(parts: SplitResult) -> str:
-    from urllib.parse import quote
-
-    safe = "/%:@!$&'()*+,;=~?[]"
-    return quote(parts.path or "/", safe) + (f"?{quote(parts.query, safe)}" if parts.query else "")
-
-
 def _authorization(parts: SplitResult) -> dict[str, bytes]:
     import base64
     from urllib.parse import unquote
@@ -197,9 +161,3 @@ def _authorization(parts: SplitResult) -> dict[str, bytes]:
 
 def _encoded(headers: Mapping[str, str]) -> dict[str, bytes]:
     return {"User-Agent": b"pop-deploy", **{name: value.encode() for name, value in headers.items()}}
-
-
-def _refusal(problem: OSError, limit_s: float) -> str:
-    if isinstance(problem, TimeoutError):
-        return f"no answer within {limit_s:.3g} s"
-    return (problem.strerror or str(problem) or type(problem).__name__).lower()

@@ -4,9 +4,9 @@ Started as a program of its own, in a session of its own, by `child.run`; elsewh
 used. It imports nothing of ours and as little as possible of the standard library: each step pays for its start. Start reading
 at `main`. What the files mean to a reader stands in `spool.py`, what they mean to `resume` in `settle.py`.
 
-What to run comes on standard input, whole or not at all (`receive`; `launchers.py` writes it), so that a launcher can be started
-before anybody knows what for. With it come the command's environment and the values that its output is written without
-(`output_hiding.py`): secrets stand in no file and no argument.
+What to run comes on standard input, whole or not at all (`launcher_request.py`; `launchers.py` writes it), so that a launcher
+can be started before anybody knows what for. With it come the command's environment and the values that its output is written
+without (`output_hiding.py`): secrets stand in no file and no argument.
 
 Files in DIRECTORY, all private to the user:
     claim       identity of the launcher, created exclusively before anything else; or "revoked" by a `resume` that came first
@@ -48,41 +48,18 @@ _EXIT_RESERVE = 512
 
 def run() -> None:
     """Wait for the request, do it, end: nothing is left to tidy up, and tidying up costs."""
-    fields = receive(0)
+    # Beside this file, which belongs to no package when it runs.
+    fields = __import__("launcher_request").receive(0)
     if fields is not None:
         main(fields)
     os._exit(0)
 
 
-def receive(fd: int) -> list[bytes] | None:
-    """DIRECTORY CWD TIMEOUT_S GRACE_S COUNT HIDDEN, COUNT words of the command, HIDDEN values, its variables as NAME=VALUE.
-
-    None when nobody asked for anything, or died while writing, or wrote something else.
-    """
-    blocks = []
-    while block := os.read(fd, BLOCK_BYTES):
-        blocks.append(block)
-    size, _, body = b"".join(blocks).partition(b"\n")
-    fields = body.split(b"\0")
-    return fields if size == b"%d" % len(body) and _is_request(fields) else None
-
-
-def _is_request(fields: list[bytes]) -> bool:
-    """What cannot be carried out is not begun: then nobody finds a claim."""
-    try:
-        timeout_s, grace_s, count, hidden = float(fields[2]), float(fields[3]), int(fields[4]), int(fields[5])
-    except (ValueError, IndexError):
-        return False
-    if not (timeout_s >= 0 <= grace_s and count > 0 <= hidden and len(fields) >= 6 + count + hidden):
-        return False
-    return all(b"=" in variable for variable in fields[6 + count + hidden :])
-
-
 def main(fields: list[bytes]) -> None:
     """Claim, start, pump, record. Returns without any effect when the claim is taken."""
-    directory, cwd, timeout_s, grace_s, count, hidden = fields[:6]
-    secrets_at = 6 + int(count)
-    command, secrets = fields[6:secrets_at], fields[secrets_at : secrets_at + int(hidden)]
+    directory, cwd, timeout_s, grace_s, owner, count, hidden = fields[:7]
+    secrets_at = 7 + int(count)
+    command, secrets = fields[7:secrets_at], fields[secrets_at : secrets_at + int(hidden)]
     env = dict(variable.split(b"=", 1) for variable in fields[secrets_at + int(hidden) :])
     umask = os.umask(0o077)
     _close_inherited()
@@ -90,7 +67,8 @@ def main(fields: list[bytes]) -> None:
     _redirect(0, os.devnull, os.O_RDONLY)
     _redirect(2, "launcher-error", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     place = f"{_read('/proc/sys/kernel/random/boot_id').strip()} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115
-    if not _publish("claim", f"{_identity()} {place}"):
+    owned = _watch(int(owner))
+    if owned is None or not _publish("claim", f"{_identity()} {place}"):
         return
     # Taken now: on a full disc the record of the end must still find its place.
     _write("exit.tmp", b" " * _EXIT_RESERVE)
@@ -106,7 +84,7 @@ def main(fields: list[bytes]) -> None:
     os.close(err_end)
     _set_group(pid)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-    pump = _Pump(pid, out, err, wake, started + float(timeout_s), float(grace_s), secrets)
+    pump = _Pump(pid, out, err, wake, owned, started + float(timeout_s), float(grace_s), secrets)
     pump.run()
     _record_exit(pump, started)
 
@@ -169,30 +147,36 @@ class _Spool:
 class _Pump:
     """Moves output from the pipes to the spool until the command has ended; passes signals on; keeps the deadline."""
 
-    def __init__(self, pid: int, out: int, err: int, wake: int, deadline: float, grace_s: float, secrets: list[bytes]) -> None:
+    def __init__(
+        self, pid: int, out: int, err: int, wake: int, owner: int, deadline: float, grace_s: float, secrets: list[bytes]
+    ) -> None:
         self.pid = pid
         self.spool = _Spool()
-        # Beside this file, which belongs to no package when it runs. A command without secrets does not pay for it.
+        # As in `run`. A command without secrets does not pay for it.
         self._hidden = __import__("output_hiding").Hidden(secrets, out, err) if secrets else None
         self.timed_out = False
         self.forwarded = 0
         self.ended_at = 0.0
         self._err = err
-        self._wake, self._deadline = wake, deadline
+        self._wake, self._owner, self._deadline = wake, owner, deadline
         self._grace_s = grace_s
         self._kill_at, self._killed = 0.0, False  # 0: nobody has asked the command to stop
         self._open = {out, err}
         self._buffer = bytearray(BLOCK_BYTES)
         self._old_err, self._new_err = b"", bytearray()
         self._poll = select.poll()
-        for fd in (out, err, wake):
-            self._poll.register(fd, select.POLLIN)
+        for fd in (out, err, wake, owner):
+            if fd >= 0:
+                self._poll.register(fd, select.POLLIN)
 
     def run(self) -> None:
         while not self._finished():
             for fd, _ in self._poll.poll(self._patience_ms()):
                 if fd == self._wake:
                     self._take_signals()
+                elif fd == self._owner:
+                    self._poll.unregister(fd)
+                    self._ask_to_stop(signal.SIGTERM)
                 else:
                     self._take_output(fd)
             self._keep_deadlines()
@@ -316,6 +300,18 @@ def _catch_signals() -> int:
     for number in (*FORWARDED, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     return wake
+
+
+def _watch(owner: int) -> "int | None":
+    """What becomes readable when the process *owner*, which started us, has died: the command ends with it. -1 for 0: the command
+    outlives whoever asked for it. None: it has died already."""
+    if not owner:
+        return -1
+    try:
+        watched = os.pidfd_open(owner)
+    except ProcessLookupError:
+        return None
+    return watched if os.getppid() == owner else None
 
 
 def _widen(pipe: int) -> None:

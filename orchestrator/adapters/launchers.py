@@ -33,6 +33,7 @@ class Request:
     Attributes:
         directory: Where the command's files go; it exists.
         env: The command's whole environment. It stands in no file and no argument.
+        owner: Process with which the command ends; 0: it outlives whoever asked for it.
         hidden: Values that must not stand in a file either, longer ones first; the output is written without them.
     """
 
@@ -43,9 +44,10 @@ class Request:
     timeout_s: float
     grace_s: float
     hidden: Sequence[str] = ()
+    owner: int = 0
 
     def to_bytes(self) -> bytes:
-        """As `launcher.receive` reads it.
+        """As `launcher_request.receive` reads it.
 
         Raises:
             ValueError: An argument or variable that no program can be given.
@@ -55,7 +57,7 @@ class Request:
             raise ValueError("a variable's name is empty or has an =")
         hidden = [value for value in self.hidden if "\0" not in value]
         counts = (str(len(self.argv)), str(len(hidden)))
-        head = (str(self.directory), str(self.cwd), repr(self.timeout_s), repr(self.grace_s), *counts)
+        head = (str(self.directory), str(self.cwd), repr(self.timeout_s), repr(self.grace_s), str(self.owner), *counts)
         fields = [os.fsencode(field) for field in (*head, *self.argv, *hidden, *variables)]
         if any(b"\0" in field for field in fields):
             raise ValueError("embedded null byte")

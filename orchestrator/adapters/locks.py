@@ -33,14 +33,20 @@ class FileLocks:
 
     def try_acquire(self, slot: Slot) -> FileLock | None:
         """The lock of *slot*, or None while another process holds it."""
-        ensure_private(self._directory)
         # Names may be long and the file system may fold case: the digest tells slots apart, the target's name is for people.
-        digest = hashlib.sha256(slot.stream.encode()).hexdigest()[:16]
-        path = os.path.join(self._directory, f"slot-{slot.target}-{digest}.lock")  # noqa: PTH118
+        return self._try(f"slot-{slot.target}", slot.stream)
+
+    def try_named(self, name: str) -> FileLock | None:
+        return self._try("named", name)
+
+    def _try(self, kind: str, name: str) -> FileLock | None:
+        ensure_private(self._directory)
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        path = os.path.join(self._directory, f"{kind}-{digest}.lock")  # noqa: PTH118
         try:
             descriptor = try_lock(path)
         except OSError as error:
             raise DirectoryUnusable(
-                f"{path}: {error.strerror}: the slot cannot be locked. Who deploys has to be able to write here."
+                f"{path}: {error.strerror}: this lock cannot be taken. Who deploys has to be able to write here."
             ) from error
         return FileLock(descriptor) if descriptor is not None else None

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import psycopg
 
 LOOK_EVERY_S = 1.0
+GRACE_S = 3.0
+"""What a command gets after TERM: whoever takes the slot over waits that long."""
 
 
 class PostgresLock:
@@ -68,19 +70,26 @@ class PostgresLocks:
 
     def try_acquire(self, slot: Slot) -> PostgresLock | None:
         """The lock of *slot*, or None while another session holds it."""
+        return self._try(slot.stream, str(slot))
+
+    def try_named(self, name: str) -> PostgresLock | None:
+        return self._try(name, name)
+
+    def _try(self, name: str, shown: str) -> PostgresLock | None:
         connection, self._spare = self._usable_spare() or self._connect(), None
         # Not the server's hash: every version of this program must come to the same number.
-        key = int.from_bytes(hashlib.sha256(slot.stream.encode()).digest()[:8], signed=True)
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
         if row is None or not row[0]:
             self._spare = connection  # whoever waits asks again soon
             return None
-        return PostgresLock(connection, lambda: self._lose(slot))
+        return PostgresLock(connection, lambda: self._lose(shown))
 
     def notice_s(self, holder: Here) -> float:
-        """Nothing for a process that is certainly dead; the server may have given up another one's session before it knows."""
+        """Nothing for a process that is certainly dead here, whose commands can be found. Elsewhere the server may have given a
+        session up before its process knows, and a command ends with its process, but not at once."""
         dead = holders.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks, holder.pid_namespace) is False
-        return 0.0 if dead else DROPPED_AFTER_S + 2 * LOOK_EVERY_S
+        return 0.0 if dead else DROPPED_AFTER_S + 2 * LOOK_EVERY_S + GRACE_S
 
     def close(self) -> None:
         if self._spare is not None:
@@ -90,6 +99,6 @@ class PostgresLocks:
     def _usable_spare(self) -> psycopg.Connection[Any] | None:
         return self._spare if self._spare is not None and not self._spare.closed else None
 
-    def _lose(self, slot: Slot) -> None:
-        self._say(f"{slot}: the session that holds the lock was dropped by the network or the server: stopping")
+    def _lose(self, shown: str) -> None:
+        self._say(f"{shown}: the session that holds the lock was dropped by the network or the server: stopping")
         self._stop.set(signal.SIGTERM)

@@ -1,4 +1,7 @@
-"""The commands that only record: `confirm`, `decide`, `abort`. What follows from an answer is done by `execute` or `resume`."""
+"""The commands that only record: `confirm`, `decide`, `abort`. What follows from an answer is done by `execute` or `resume`.
+
+Where a living process is at work on the deployment, the answer is left to that one, and what becomes of it is awaited a moment.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,21 @@ from orchestrator.bootstrap import open_workspace
 from orchestrator.cli import errors
 from orchestrator.cli.driving import result_of
 from orchestrator.cli.ui import Ui, make_ui
-from orchestrator.domain.errors import UsageProblem
+from orchestrator.config import rules
+from orchestrator.domain.errors import Refused, UsageProblem
 from orchestrator.services import abort as aborting
 from orchestrator.services import confirm as confirming
 from orchestrator.services import decide as deciding
+from orchestrator.services.decisions import held_elsewhere
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.slot import awaited
+from orchestrator.services.slot_holder import holder_of, refusal
 from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.workspace import Workspace
+
+SOON_S = 3.0
+"""A process at a prompt looks every second: most answers are taken over before the command that gave them ends."""
 
 
 @contextmanager
@@ -31,23 +40,72 @@ def opened(
 
 
 def confirm(workspace: Workspace, journal: Journal, ui: Ui, plan_digest: str | None, reason: str) -> int:
-    confirming.confirm(workspace, journal, how="confirm", reason=reason, digest=plan_digest)
-    return _said(workspace, journal, ui, f"Confirmed by {workspace.actor}.")
+    if held_elsewhere(workspace, journal):
+        if plan_digest is not None and journal.deployment.prepared is not None:
+            journal.deployment.check_digest(plan_digest)
+        return _answer(workspace, journal, ui, *deciding.PROCEED, how="confirm", reason=reason)
+    if confirming.confirm(workspace, journal, how="confirm", reason=reason, digest=plan_digest):
+        return _said(workspace, journal, ui, f"Confirmed by {workspace.actor}.")
+    return _said(workspace, journal, ui, _approved(workspace, journal))
 
 
-def decide(workspace: Workspace, journal: Journal, ui: Ui, answer: str, reason: str) -> int:
+def decide(workspace: Workspace, journal: Journal, ui: Ui, answer: str, reason: str, how: str = "decide") -> int:
     decision_id, equals, value = answer.partition("=")
     if not equals:
         raise UsageProblem(f"{answer}: expected QUESTION=ANSWER, for example confirm_deploy=proceed")
-    chosen = deciding.decide(workspace, journal, decision_id, value, how="decide", reason=reason)
-    return _said(workspace, journal, ui, f"{decision_id}={chosen}, recorded as decided by {workspace.actor}.")
+    return _answer(workspace, journal, ui, decision_id, value, how=how, reason=reason)
 
 
 def abort(workspace: Workspace, journal: Journal, ui: Ui, reason: str, wait_s: float) -> int:
+    """Give it up; where a living process is at work on it, ask that one to stop, and see for *wait_s* what becomes of it."""
     workspace.patience = Patience.of(wait_s)
-    journal = awaited(workspace, journal)
-    aborting.abort(workspace, journal, reason=reason)
-    return _said(workspace, journal, ui, f"Aborted by {workspace.actor}.")
+    version = deciding.ask_to_abort(workspace, journal, reason=reason)
+    if version is None:
+        journal = awaited(workspace, journal)
+        aborting.abort(workspace, journal, reason=reason)
+        return _said(workspace, journal, ui, f"Aborted by {workspace.actor}.")
+    if _dealt_with(workspace, journal, version, max(wait_s, SOON_S)):
+        return _said(workspace, journal, ui, f"Aborted by {workspace.actor}; the process at work has stopped.")
+    if wait_s:
+        raise refusal(workspace, journal.deployment.slot, f" It was asked to stop, and has not for {wait_s:g}s; that stands.")
+    return _left(workspace, journal, ui, "Asked to stop: it finishes the step that is running, and aborts before the next one")
+
+
+def _answer(workspace: Workspace, journal: Journal, ui: Ui, decision_id: str, value: str, *, how: str, reason: str) -> int:
+    answered = deciding.answer(workspace, journal, decision_id, value, how=how, reason=reason)
+    given = f"{decision_id}={answered.answer}"
+    if answered.given is not None and not _dealt_with(workspace, journal, answered.given, SOON_S):
+        return _left(workspace, journal, ui, f"{given}, left to the process at work, which takes it over before its next step")
+    if answered.given is not None:
+        return _said(workspace, journal, ui, f"{given}, taken over from {workspace.actor} by the process at work.")
+    open_ = journal.deployment.open_decision
+    if open_ is not None and open_.decision_id == decision_id:
+        return _said(workspace, journal, ui, _approved(workspace, journal))
+    return _said(workspace, journal, ui, f"{given}, recorded as decided by {workspace.actor}.")
+
+
+def _dealt_with(workspace: Workspace, journal: Journal, version: int, wait_s: float) -> bool:
+    """What was given there has been taken over. Raises Refused where it came to nothing."""
+    done = deciding.await_taken(workspace, journal, version, wait_s)
+    refused = deciding.not_taken(journal.deployment, version)
+    if refused is not None:
+        raise Refused(f"{refused.decision_id}={refused.answer} was not taken: {refused.message}")
+    return done
+
+
+def _approved(workspace: Workspace, journal: Journal) -> str:
+    deployment = journal.deployment
+    wanted = rules(workspace.config, deployment.requested.environment).approvals
+    return f"Approved by {workspace.actor}: {len(deployment.approvals)} of {wanted}."
+
+
+def _left(workspace: Workspace, journal: Journal, ui: Ui, sentence: str) -> int:
+    """What another process has still to read."""
+    holder = holder_of(workspace, journal.deployment.slot)
+    result = result_of(workspace, journal, ui, running=True)
+    text = f"{journal.deployment.id}: {sentence}{f' ({holder})' if holder else ''}.\nNext: {result.next[0]}\n"
+    ui.answer(text=text, data=result)
+    return errors.DONE
 
 
 def _said(workspace: Workspace, journal: Journal, ui: Ui, sentence: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.bootstrap import open_workspace
-from orchestrator.cli import errors, going_back
+from orchestrator.cli import choosing, errors, going_back, reading, urls
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import UnknownTarget, default_target, environment_name
 from orchestrator.domain.errors import UsageProblem
@@ -15,6 +15,7 @@ from orchestrator.domain.plan import Slot
 from orchestrator.projections import releases
 from orchestrator.projections.command_results import verify_result
 from orchestrator.rendering import command_reports
+from orchestrator.rendering import investigation as rendering
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import load
@@ -44,7 +45,8 @@ def verify(workspace: Workspace, ui: Ui, deployment_id: str | None, target: str 
     healthy = verify_again(workspace, journal, settings, opened_target)
     ui.progress.close()
     ui.warn(publish_history(workspace))
-    ui.verified(verify_result(journal.deployment, options=ui.options))
+    url = urls.of_deployment(workspace, journal.deployment)
+    ui.verified(verify_result(journal.deployment, deploy_url=url, options=ui.options))
     return errors.DONE if healthy else errors.FAILED
 
 
@@ -52,6 +54,21 @@ def list_releases(workspace: Workspace, ui: Ui, deployment_id: str | None, targe
     """The verified releases of a slot, newest first, and which one is live."""
     slot = _slot(workspace, deployment_id, target, environment)
     ui.releases(slot, releases.verified(workspace.store, slot, limit=50), releases.live(workspace.store, slot))
+    return errors.DONE
+
+
+def investigate(
+    directory: str, store: str | None, deployment_id: str | None, target: str | None, environment: str | None, *, as_json: bool
+) -> int:
+    """All that is known of the named deployment, or of the one that a rollback would leave. deploy.json is not even written."""
+    ui = make_ui(directory, store, as_json=as_json)
+    with reading.opened(directory, store):
+        pass  # to open it for writing would make one where there is none
+    with open_workspace(directory, store, actor=None, narrator=ui.progress) as workspace:
+        slot = _slot(workspace, deployment_id, target, environment)
+        journal = load(workspace, deployment_id) if deployment_id else leaving(workspace, slot)
+        found = choosing.known(workspace, journal.deployment, ui)
+        ui.answer(text=rendering.investigated(found), data=found)
     return errors.DONE
 
 

@@ -10,10 +10,8 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-import click
-
 from eventstore.errors import EventStoreError
-from orchestrator.cli import errors, prompts
+from orchestrator.cli import asking, errors, incidents, urls
 from orchestrator.cli.ui import Ui, shown_path
 from orchestrator.domain.errors import (
     DecisionOpen,
@@ -22,17 +20,15 @@ from orchestrator.domain.errors import (
     OfSlot,
     PopDeployError,
     SlotLost,
-    UsageProblem,
 )
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
-from orchestrator.domain.questions import AFTER_FAILURE, POST_DEPLOY, Question
+from orchestrator.domain.questions import ABORT, AFTER_FAILURE, DEPLOY_MODE, DEPLOY_TARGET, POST_DEPLOY, Question
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.next_commands import resume_or_abort
 from orchestrator.projections.outcome import ErrorResult
 from orchestrator.rendering import command_reports, report
 from orchestrator.services.anchoring import publish_anchor
-from orchestrator.services.decide import decide, open_question
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent, advance, note_refusal
 from orchestrator.services.planning import open_target
@@ -63,6 +59,7 @@ def begin(workspace: Workspace, wish: Wish) -> Journal:
 def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> Ended:
     """Advance to the end, or to a question that nobody here can answer."""
     error: Exception | None = None
+    over = journal.deployment.state is State.ABORTED
     ui.watch(lambda: report.opening(result_of(workspace, journal, ui)))
     try:
         _advance_and_ask(workspace, journal, consent, ui)
@@ -73,7 +70,10 @@ def drive(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
     unpublished = publish_history(workspace)
     ui.warn(unpublished)
     ui.warn(publish_anchor(workspace, journal))
-    return ended(workspace, journal, ui, error, published=unpublished is None)
+    done = ended(workspace, journal, ui, error, published=unpublished is None)
+    if error is None and not over and _given_up_elsewhere(journal):
+        done = replace(done, code=errors.FAILED)
+    return replace(done, result=incidents.automatic(workspace, journal, done.result, ui))
 
 
 def refused(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui, error: PopDeployError) -> Ended:
@@ -99,7 +99,8 @@ def ended(workspace: Workspace, journal: Journal, ui: Ui, error: Exception | Non
     if not published:
         result = replace(result, history_path=None)
     if error is None:
-        return Ended(result, errors.code_of_state(result.state, success=result.success))
+        code = errors.code_of_state(result.state, success=result.success)
+        return Ended(result, errors.DONE if _left_on_purpose(journal) else code)
     if isinstance(error, Interrupted) and journal.deployment.state in BEFORE_EXECUTION:
         result = replace(result, next=resume_or_abort(journal.deployment, options=ui.options))
     said = result.error or ErrorResult(message=workspace.mask.mask(str(error)), step="", trace="")
@@ -109,6 +110,19 @@ def ended(workspace: Workspace, journal: Journal, ui: Ui, error: Exception | Non
     if code == errors.FAILED and journal.deployment.under_way:
         code = errors.INTERRUPTED  # a full disc, an engine that does not answer: nothing has ended, resume goes on
     return Ended(replace(result, success=False, error=said), code, error)
+
+
+def _given_up_elsewhere(journal: Journal) -> bool:
+    """It was aborted, and not by an answer that was given to this command."""
+    answers = journal.deployment.answers.values()
+    here = any(made.answer == ABORT and made.how in {"prompt", "answers"} and made.given is None for made in answers)
+    return journal.deployment.state is State.ABORTED and not here
+
+
+def _left_on_purpose(journal: Journal) -> bool:
+    """A person's rollback has succeeded, by whichever command: `resume` ends like the `rollback` that was interrupted."""
+    back = journal.deployment.rollback
+    return journal.deployment.state is State.ROLLED_BACK and back is not None and not back.automatic
 
 
 def _as_others_see_it(workspace: Workspace, journal: Journal, ui: Ui) -> DeploymentResult:
@@ -121,43 +135,24 @@ def _as_others_see_it(workspace: Workspace, journal: Journal, ui: Ui) -> Deploym
 def _advance_and_ask(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> None:
     while True:
         try:
-            advance(workspace, journal, replace(consent, interactive=ui.interactive))
+            advance(workspace, journal, replace(consent, interactive=ui.interactive, asks=ui.ahead.decisions))
             return
         except DecisionOpen:
-            if not ui.interactive:
-                raise
-            _answer(workspace, journal, ui, consent.reason)
+            asking.answer(workspace, journal, ui, consent.reason)
 
 
-def settle(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> None:
-    """Ask for what decides whether the deployment is live, before anything else. What nobody answers stands open."""
+def settle(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> bool:
+    """Ask for what decides whether the deployment is live, before anything else. False: nobody answers, the question is open."""
     while True:
         try:
-            settle_target(workspace, journal, interactive=ui.interactive)
-            settle_mode(workspace, journal, interactive=ui.interactive)
-            return
+            settle_target(workspace, journal, interactive=ui.interactive or DEPLOY_TARGET.decision_id in ui.ahead.decisions)
+            settle_mode(workspace, journal, interactive=ui.interactive or DEPLOY_MODE.decision_id in ui.ahead.decisions)
+            return True
         except DecisionOpen:
             try:
-                _answer(workspace, journal, ui, consent.reason)
+                asking.answer(workspace, journal, ui, consent.reason)
             except DecisionOpen:
-                return
-
-
-def _answer(workspace: Workspace, journal: Journal, ui: Ui, reason: str) -> str:
-    """Ask the open question at the terminal and record the answer. Raises DecisionOpen when nobody answers."""
-    question = open_question(journal.deployment)
-    assert question is not None  # noqa: S101 - asked for because it is open
-    ui.progress.close()
-    if journal.deployment.prepared is not None and journal.deployment.state is State.PREPARED:
-        ui.show_plan(journal.deployment)
-    try:
-        answer = prompts.ask(question, workspace.stop)
-    except click.Abort:
-        raise DecisionOpen(journal.deployment.id, question.decision_id, question.question) from None
-    ui.progress.begun = False
-    # While somebody thought, the world went on: the plan is made again before it runs.
-    journal.planned_at = None
-    return decide(workspace, journal, question.decision_id, answer, how="prompt", reason=reason)
+                return False
 
 
 def planned_live(wish: Wish) -> Wish:
@@ -165,11 +160,9 @@ def planned_live(wish: Wish) -> Wish:
     return replace(wish, mode=Mode.DEPLOY)
 
 
-def others(workspace: Workspace, journal: Journal, done: Ended) -> list[Journal]:
-    """After the answer ``all`` and a success: a deployment of the same version for each other enabled target."""
+def others(workspace: Workspace, journal: Journal) -> list[Journal]:
+    """After the answer ``all``: a deployment of the same version for each other enabled target."""
     deployment = journal.deployment
-    if done.code:
-        return []
     return [
         begin(
             workspace,
@@ -192,16 +185,21 @@ def result_of(workspace: Workspace, journal: Journal, ui: Ui, *, running: bool =
     return deployment_result(
         deployment,
         history_path=shown_path(workspace),
-        deploy_url=_url(workspace, journal),
+        deploy_url=urls.of_deployment(workspace, deployment),
         running=running,
         options=ui.options,
     )
 
 
 def afterwards(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
-    """On a terminal: what next? Never changes what happened; `retry` and `rollback` are deeds of their own."""
+    """On a terminal, or where it was answered ahead: what next? Never changes what happened; `retry` and `rollback` are deeds of
+    their own. With ``--json`` their reports would be a second object."""
     state = journal.deployment.state
-    if not ui.interactive or done.error is not None:
+    if done.error is None:
+        incidents.offer(workspace, journal, ui)
+    asked = AFTER_FAILURE if state is State.FAILED else POST_DEPLOY
+    ahead = asked.decision_id in ui.ahead.decisions and not ui.as_json
+    if not (ui.interactive or ahead) or done.error is not None:
         return done
     try:
         if state is State.VERIFIED:
@@ -223,7 +221,8 @@ def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent:
         settings, target = open_target(workspace, journal.deployment)
         ui.watch(lambda: command_reports.verify_opening(verify_result(journal.deployment, checks=())) + "\nChecks:\n")
         healthy = verify_again(workspace, journal, settings, target)
-        ui.verified(verify_result(journal.deployment, options=ui.options))
+        url = urls.of_deployment(workspace, journal.deployment)
+        ui.verified(verify_result(journal.deployment, deploy_url=url, options=ui.options))
         return done if healthy else _after_failure(workspace, journal, done, consent, ui)
     return _go_back(workspace, journal, done, ui) if answer == "rollback" else done
 
@@ -255,35 +254,17 @@ def retry(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> E
 def _ask_afterwards(workspace: Workspace, journal: Journal, question: Question, ui: Ui) -> str:
     with suppress(DecisionOpen):  # that is what asking says: the question is on record
         ask(journal, question)
-    return _answer(workspace, journal, ui, "")
+    return asking.answer(workspace, journal, ui)
 
 
 def _go_back(workspace: Workspace, journal: Journal, done: Ended, ui: Ui) -> Ended:
     """The way back is a deed of its own; a success that is left on purpose stays one unless the way back fails."""
     from orchestrator.cli import going_back
 
-    code = going_back.go_back(workspace, journal, going_back.Way(reason="answered rollback"), ui)
+    code = going_back.go_back(workspace, journal, going_back.Way(reason="answered rollback", asks=False), ui)
     state = journal.deployment.state
     if state is State.ROLLED_BACK:
         code = errors.ROLLED_BACK if done.code else errors.DONE
     elif state not in (State.ROLLING_BACK, State.ROLLBACK_FAILED):
         code = done.code
     return replace(ended(workspace, journal, ui), code=code)
-
-
-def _url(workspace: Workspace, journal: Journal) -> str:
-    """The target's own URL, else the configured one, else the origin of its health check, else ""."""
-    deployment = journal.deployment
-    if deployment.target is None:
-        return ""
-    try:
-        settings, target = open_target(workspace, deployment)
-    except UsageProblem:
-        return ""  # deploy.json does not have this target any more
-    own = target.url(deployment.release) if deployment.release else ""
-    if own:
-        return own
-    if settings.url:
-        return settings.url.replace("{{version}}", deployment.requested.version)
-    check = settings.health_check.url if settings.health_check else None
-    return "/".join(check.split("/", 3)[:3]) if check else ""

@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
@@ -96,9 +97,10 @@ def run(command: click.Command, args: Sequence[str] | None = None) -> NoReturn:
         code = USAGE
         _print_json(error, code, error.format_message(), as_json=as_json)
         _say(_shown(error))
-    except click.Abort:
-        _say(f"\n{STOPPED}")
+    except click.Abort as error:
         code = INTERRUPTED
+        _print_json(error, code, STOPPED, as_json=as_json)
+        _say(f"\n{STOPPED}")
     except (PopDeployError, EventStoreError, OSError) as error:
         code = code_of(error)
         _print_json(error, code, str(error), as_json=as_json)
@@ -145,14 +147,21 @@ def _harmless(message: str) -> str:
 
 def _masker() -> Masker:
     """What is known to be secret, and the password in a ``--store`` that was typed or set, which may be the very problem."""
-    from orchestrator.bootstrap import current_masker
+    from orchestrator.bootstrap import masker_of
     from orchestrator.domain.url_passwords import passwords
 
-    masker = current_masker()
+    masker = masker_of(_directory(sys.argv[1:]))
     for word in (*sys.argv[1:], os.environ.get("POP_DEPLOY_STORE", "")):
         for password in passwords(word.removeprefix("--store=")):
             masker.add(password)
     return masker
+
+
+def _directory(words: Sequence[str]) -> str:
+    """The project that is meant: an error may come before, or from, the reading of the options."""
+    named = [word.removeprefix("--dir=") for word in words if word.startswith("--dir=")]
+    named += [after for word, after in pairwise(words) if word == "--dir"]
+    return named[-1] if named else "."
 
 
 def _print_json(error: Exception, code: int, message: str, *, as_json: bool) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import click
-
-from orchestrator.cli import errors, prompts
+from orchestrator.cli import asking, choosing, errors, incidents, urls
 from orchestrator.cli.ui import Ui, shown_path
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import DecisionOpen, Interrupted, OutcomeUnknown
@@ -33,12 +31,16 @@ class Way:
     Attributes:
         version: ``--to``; None for what was confirmed before, else the last verified release.
         yes: ``--yes``: answers `confirm_rollback`.
+        how: What is recorded as the way of that answer.
+        asks: Ask a person at a terminal where to; otherwise it is the last verified release.
     """
 
     version: str | None = None
     yes: bool = False
     dry_run: bool = False
     reason: str = ""
+    how: str = "yes"
+    asks: bool = True
 
 
 def go_back(workspace: Workspace, journal: Journal, way: Way, ui: Ui) -> int:
@@ -50,19 +52,24 @@ def go_back(workspace: Workspace, journal: Journal, way: Way, ui: Ui) -> int:
     """
     rollback.require_leaving(workspace, journal)
     deployment = journal.deployment
-    to = rollback.choose(workspace, deployment, way.version or _confirmed_version(deployment))
-    if way.dry_run:
-        return _simulate(workspace, deployment, to, ui)
     try:
-        answer = _confirmation(workspace, journal, to, way, ui)
+        to = _destination(workspace, journal, way, ui)
+        answer = _answer(workspace, journal, to, way, ui)
+    except choosing.Investigated as shown:
+        return shown.code
     except DecisionOpen:
         return ui.waiting(deployment)
-    if answer == "dry_run":
-        return _simulate(workspace, deployment, to, ui)
-    if answer == "abort":
+    if to is None or answer == "abort":
         ui.say("Nothing was changed.")
         return errors.DONE
-    return _carry_out(workspace, journal, to, way, ui)
+    return _simulate(workspace, deployment, to, ui) if answer == "dry_run" else _carry_out(workspace, journal, to, way, ui)
+
+
+def _answer(workspace: Workspace, journal: Journal, to: Release | None, way: Way, ui: Ui) -> str:
+    """What is to be done: proceed, dry_run or abort. Raises DecisionOpen when nobody can be asked."""
+    if to is None:
+        return "abort"
+    return "dry_run" if way.dry_run else _confirmation(workspace, journal, to, way, ui)
 
 
 def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui: Ui) -> int:
@@ -78,9 +85,19 @@ def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui
     ui.warn(problem)
     ui.warn(publish_anchor(workspace, journal))
     path = "" if problem else shown_path(workspace)
-    result = rollback_result(journal.deployment, history_path=path, options=ui.options)
+    url = urls.of_deployment(workspace, journal.deployment)
+    result = rollback_result(journal.deployment, history_path=path, deploy_url=url, options=ui.options)
     ui.rolled_back(result)
+    incidents.offer(workspace, journal, ui)
     return errors.DONE if result.success else errors.code_of_state(result.state, success=False)
+
+
+def _destination(workspace: Workspace, journal: Journal, way: Way, ui: Ui) -> Release | None:
+    """Said, confirmed before, or chosen now; without anybody who says it the last verified release before this deployment."""
+    version = way.version or _confirmed_version(journal.deployment)
+    if version is not None:
+        return rollback.choose(workspace, journal.deployment, version)
+    return choosing.choose(workspace, journal, ui, ask_strategy=way.asks and not (way.yes or way.dry_run), reason=way.reason)
 
 
 def _confirmed_version(deployment: Deployment) -> str | None:
@@ -106,16 +123,11 @@ def _confirmation(workspace: Workspace, journal: Journal, to: Release, way: Way,
     except DecisionOpen:
         if said == "dry_run":
             return said  # shown now; the question stands open again
-        if not way.yes and not ui.interactive:
-            raise
     if way.yes:
-        return decide(workspace, journal, question.decision_id, "proceed", how="yes", reason=way.reason)
-    ui.say(f"From {deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
-    try:
-        answer = prompts.ask(question, workspace.stop)
-    except click.Abort:
-        raise DecisionOpen(deployment.id, question.decision_id, question.question) from None
-    return decide(workspace, journal, question.decision_id, answer, how="prompt", reason=way.reason)
+        return decide(workspace, journal, question.decision_id, "proceed", how=way.how, reason=way.reason)
+    if ui.interactive:
+        ui.say(f"From {deployment.requested.version} back to {to.version} (deployed by {to.deployment_id})")
+    return asking.answer(workspace, journal, ui, way.reason)
 
 
 def _simulate(workspace: Workspace, deployment: Deployment, to: Release, ui: Ui) -> int:
@@ -123,6 +135,7 @@ def _simulate(workspace: Workspace, deployment: Deployment, to: Release, ui: Ui)
     _, target = open_target(workspace, deployment)
     answers = asked("preflight", lambda: target.preflight(plan))
     checks = latest_checks([as_event("preflight", 1, check) for check in answers], "preflight")
-    result = simulated_rollback(deployment, plan, to, checks=checks, options=ui.options)
+    url = urls.of_deployment(workspace, deployment)
+    result = simulated_rollback(deployment, plan, to, checks=checks, deploy_url=url, options=ui.options)
     ui.rolled_back(result)
     return errors.DONE if result.success else errors.FAILED

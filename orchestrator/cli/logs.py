@@ -48,9 +48,9 @@ class Screen:
             self._within_line = shown[-1:] not in {"\n", b"\n"}
 
 
-def show(reader: EventReader, text: str, step: str | None, *, as_json: bool) -> None:
+def show(reader: EventReader, text: str, step: str | None, directory: str, *, as_json: bool) -> None:
     """Print each attempt with its whole output. *text* is what the user typed as ID."""
-    deployment_id, history = history_of(reader, text)
+    deployment_id, history = history_of(reader, text, directory)
     logs = chosen(step_logs((event, recorded.time) for event, recorded in history), step)
     if as_json:
         documents = [rendering.document(log, b"".join(output(reader, deployment_id, log))) for log in logs]

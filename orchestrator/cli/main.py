@@ -16,6 +16,7 @@ from orchestrator.cli import options
 
 COMMANDS = {
     "init": "Detect targets and write deploy.json.",
+    "validate": "Readiness report: score, go or no-go.",
     "prepare": "Plan a deployment; changes nothing outside the store.",
     "execute": "Plan, ask, run, verify; or go on with a prepared ID.",
     "confirm": "Answer the confirmation of a prepared deployment.",
@@ -24,14 +25,19 @@ COMMANDS = {
     "abort": "Give up a prepared, failed or interrupted deployment.",
     "verify": "Run the health checks again.",
     "rollback": "Bring back a verified release.",
+    "incident": "Write the incident report of a failed deployment.",
     "history": "Deployments, newest first.",
     "show": "One deployment.",
     "logs": "The output of a deployment's steps.",
     "replay": "A deployment's states, event by event.",
     "metrics": "Attempts, outcomes and durations.",
     "slots": "Who holds which slot; release one.",
+    "notify": "Who is told what happens; deliver it.",
     "audit": "Prove that what was recorded is unchanged.",
     "store": "Maintain the event store.",
+    "workflow": "Which step asks what, and what follows which answer.",
+    "completion": "Print a script that completes commands in a shell.",
+    "mcp": "Serve the commands as tools to an agent.",
 }
 
 
@@ -46,6 +52,13 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(f"orchestrator.cli.commands.{cmd_name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """As click does it, without importing every command for its help."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         try:
@@ -88,6 +101,8 @@ def cli(ctx: click.Context, directory: str, store: str | None, as_json: bool) ->
 def main(args: list[str] | None = None) -> Any:
     """Entry point: runs the command and exits with the code that 1-product names."""
     try:
+        if args is None:
+            _stop_like_ctrl_c()
         from orchestrator.cli.errors import run
     except KeyboardInterrupt:
         with suppress(OSError):
@@ -102,6 +117,16 @@ def main(args: list[str] | None = None) -> Any:
         run(cli)
     except SystemExit as ended:
         _leave(ended.code)
+
+
+def _stop_like_ctrl_c() -> None:
+    """TERM and HUP end a command as INT does until something that has more to lose takes care of signals (`adapters/signals.py`):
+    with a message and exit code 8, not in the middle of a line. What is to be ignored (`nohup`) stays ignored."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _leave(code: Any) -> None:

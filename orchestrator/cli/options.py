@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from orchestrator.cli import completing
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -71,9 +73,22 @@ def who(function: F) -> F:
     return click.option("--actor", type=one_line, metavar="NAME", help=help_text)(function)
 
 
+def road(function: F) -> F:
+    """``--how``: by which road an answer came, for whoever runs the command for somebody else (`orchestrator.mcp`)."""
+    help_text = "By which road the answer came; recorded."
+    return click.option("--how", type=click.Choice(["decide", "mcp"]), default="decide", hidden=True, help=help_text)(function)
+
+
+def all_projects(function: F) -> F:
+    """``--all-projects``: for commands that show a store which several projects may share."""
+    return click.option("--all-projects", is_flag=True, help="Of every project that shares the store.")(function)
+
+
 def environment(function: F) -> F:
     help_text = "Otherwise POP_DEPLOY_ENVIRONMENT, or default_environment."
-    return click.option("--environment", "-e", type=given, metavar="NAME", help=help_text)(function)
+    return click.option(
+        "--environment", "-e", type=given, metavar="NAME", help=help_text, shell_complete=completing.environments
+    )(function)
 
 
 def target(*, multiple: bool = False) -> Callable[[F], F]:
@@ -85,17 +100,48 @@ def target(*, multiple: bool = False) -> Callable[[F], F]:
         type=given,
         metavar="NAME",
         help="A target of deploy.json.",
+        shell_complete=completing.targets,
     )
 
 
 def deployment_id(*, required: bool = True) -> Callable[[F], F]:
-    return click.argument("deployment_id", type=given, metavar="ID" if required else "[ID]", required=required)
+    return click.argument(
+        "deployment_id",
+        type=given,
+        metavar="ID" if required else "[ID]",
+        required=required,
+        shell_complete=completing.deployments,
+    )
 
 
 def wait(function: F) -> F:
     """``--wait``: for every command that takes a slot."""
     help_text, seconds = "Wait so long for a slot that is held; otherwise exit 4 at once.", click.IntRange(0, 7 * 86400)
     return click.option("--wait", "wait_s", type=seconds, default=0, metavar="SECONDS", help=help_text)(function)
+
+
+def ahead(function: F) -> F:
+    """``--answers``: for every command that asks."""
+    help_text = "Decisions that are answered before they are asked: a JSON object, decision to option."
+    return click.option("--answers", type=given, metavar="FILE", help=help_text)(function)
+
+
+def override_freeze(function: F) -> F:
+    """``--override-freeze``: for every command that may begin a live deployment."""
+    help_text = "Deploy although the environment is frozen; needs --reason. Recorded."
+    return click.option("--override-freeze", is_flag=True, help=help_text)(function)
+
+
+def validation_report(function: F) -> F:
+    """``--validation-report``: for every command that may plan or begin a live deployment."""
+    help_text = "A validation report that was made elsewhere; recorded with the deployment."
+    return click.option("--validation-report", type=given, metavar="FILE", help=help_text)(function)
+
+
+def accept_warnings(function: F) -> F:
+    """``--accept-warnings``: for every command that may begin a live deployment."""
+    help_text = "Deploy although the validation has warnings; needs --reason. Recorded. A NO-GO stays one."
+    return click.option("--accept-warnings", is_flag=True, help=help_text)(function)
 
 
 def wish(function: F) -> F:

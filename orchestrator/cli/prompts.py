@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import click
@@ -14,14 +14,20 @@ import click
 from orchestrator.domain.questions import Question
 from orchestrator.services.ports import StopSignal
 
+LOOK_S = 1.0
+"""Between two looks at whether somebody has answered elsewhere."""
+
 
 def interactive(*, as_json: bool) -> bool:
     """Somebody can see a question and answer it."""
     return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def ask(question: Question, stop: StopSignal) -> str:
-    """The chosen option's id; asks again until the answer is one.
+def ask(question: Question, stop: StopSignal, changed: Callable[[], bool] = lambda: False) -> str | None:
+    """The chosen option's id; asks again until the answer is one. None when *changed* said so first.
+
+    Args:
+        changed: Whether somebody else may have answered; asked about once a second, and only reads: a signal breaks it off.
 
     Raises:
         click.Abort: Ctrl-C, end of input, another signal that asks us to stop (also one that came before), a closed terminal.
@@ -30,32 +36,44 @@ def ask(question: Question, stop: StopSignal) -> str:
         with _stoppable() as woken:
             if stop.signal is not None:
                 raise click.Abort
-            return _asked(question, woken)
+            return _asked(question, woken, changed)
     except OSError as gone:
         raise click.Abort from gone
 
 
-def _asked(question: Question, woken: int) -> str:
+def _asked(question: Question, woken: int, changed: Callable[[], bool]) -> str | None:
     click.echo()
     click.echo(click.style(question.question, bold=True) if _styled() else question.question)
     for number, option in enumerate(question.options, 1):
         click.echo(f"  {number}) {option.label} - {option.description}")
+    if question.also:
+        click.echo(f"  or by name: {', '.join(question.also)}")
     default = f" [{question.default}]" if question.default is not None else ""
     while True:
         click.echo(f"{question.header} [1-{len(question.options)}]{default}: ", nl=False)
-        typed = _line(woken).strip() or question.default or ""
+        line = _line(woken, changed)
+        if line is None:
+            click.echo()
+            return None
+        typed = line.strip() or question.default or ""
         chosen = _chosen(question, typed)
         if chosen is not None:
             return chosen
         if typed:
-            click.echo(f"{typed!r} is none of: {', '.join(question.ids)}", err=True)
+            click.echo(f"{typed!r} is none of: {', '.join((*question.ids, *question.also))}", err=True)
 
 
-def _line(woken: int) -> str:
-    """What is typed. Waited for here and not in the reading: a signal just before that would be handled only after the answer."""
+def _line(woken: int, changed: Callable[[], bool]) -> str | None:
+    """What is typed; None when *changed* before. Waited for here and not in the reading: a signal just before that would be
+    handled only after the answer."""
     import select
+    import termios
 
-    select.select([sys.stdin, woken], [], [])
+    while not any(select.select([sys.stdin, woken], [], [], LOOK_S)):
+        if changed():
+            with suppress(OSError, termios.error):  # what was typed so far was meant for this question
+                termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            return None
     line = sys.stdin.readline()
     if not line:
         raise click.Abort
@@ -92,10 +110,13 @@ def _stoppable() -> Iterator[int]:
 
 def _chosen(question: Question, typed: str) -> str | None:
     """By number, id, or an unambiguous beginning of an id."""
-    if typed.isdigit():
+    if typed.isdigit() and typed not in (*question.ids, *question.also):
         return question.ids[int(typed) - 1] if 1 <= int(typed) <= len(question.ids) else None
+    names = (*question.ids, *question.also)
+    if typed in names:
+        return typed
     wanted = typed.lower().replace("-", "_")
-    if wanted in question.ids:
+    if wanted in names:
         return wanted
-    found = [name for name in question.ids if name.startswith(wanted)]
+    found = [name for name in names if name.startswith((wanted, typed))]
     return found[0] if len(found) == 1 else None

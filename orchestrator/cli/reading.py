@@ -56,13 +56,45 @@ def opened(directory: str, store: str | None) -> Iterator[EventReader]:
         yield reader
 
 
+def project_of(directory: str) -> str | None:
+    """Name of the project in *directory*, or None while deploy.json does not say it.
+
+    Nothing else in the file is looked at, right or wrong: `history` has to start fast, and to work beside a broken file.
+    """
+    import orjson
+
+    from orchestrator.bootstrap import config_path
+
+    path = config_path(directory)
+    try:
+        if not os.path.isfile(path):  # noqa: PTH113 - opening a pipe would wait for its writer
+            return None
+        with open(path, "rb") as file:  # noqa: PTH123 - as light as it gets
+            document = orjson.loads(file.read())
+    except (OSError, ValueError):
+        return None
+    name = document.get("project_name") if isinstance(document, dict) else 0
+    if name is None:
+        from pathlib import Path
+
+        from orchestrator.config.project import name_of
+
+        return name_of(Path(directory))
+    return name if isinstance(name, str) and name else None
+
+
 def answer(*, as_json: bool, text: Callable[[], str], data: Callable[[], Any]) -> None:
     """Print *text* for people or *data* for programs; only the one that is wanted is made."""
     if as_json:
         print_json(data())
     else:
-        shown, encoding = text(), sys.stdout.encoding or "utf-8"
-        click.echo(shown.encode(encoding, "replace").decode(encoding), nl=False)
+        print_text(text())
+
+
+def print_text(shown: str) -> None:
+    """Whatever the terminal's encoding is."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(shown.encode(encoding, "replace").decode(encoding), nl=False)
 
 
 def print_json(data: Any) -> None:
@@ -97,8 +129,8 @@ def width() -> int | None:
         return None
 
 
-def history_of(reader: EventReader, text: str) -> tuple[str, list[tuple[Event, RecordedEvent]]]:
-    """The ID that *text* means (see `deployments.resolve`), and its events, decoded.
+def history_of(reader: EventReader, text: str, directory: str = ".") -> tuple[str, list[tuple[Event, RecordedEvent]]]:
+    """The ID that *text* means (see `deployments.resolve`), and its events, decoded; ``latest`` is that of the project there.
 
     Raises:
         UsageProblem: No deployment, or more than one, is meant.
@@ -107,5 +139,5 @@ def history_of(reader: EventReader, text: str) -> tuple[str, list[tuple[Event, R
     from orchestrator.projections.deployments import resolve
     from orchestrator.services.codec import CODEC
 
-    deployment_id = resolve(reader, text)
+    deployment_id = resolve(reader, text, project=project_of(directory) if text == "latest" else None)
     return deployment_id, [(CODEC.decode(recorded), recorded) for recorded in reader.read_stream(stream_of(deployment_id))]

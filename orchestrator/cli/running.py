@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.bootstrap import open_workspace
 from orchestrator.cli import driving, several
+from orchestrator.cli.evidence import evidence
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import enabled_targets, environment_name
 from orchestrator.domain.errors import Refused, UsageProblem
-from orchestrator.domain.lifecycle import State
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
 from orchestrator.services import resume as resuming
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.request import Wish, like_plan
+from orchestrator.services.request import Wish, like_plan, siblings
 from orchestrator.services.slot import awaited
 from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.workspace import Workspace
@@ -42,6 +43,10 @@ class Given:
     plan_digest: str | None = None
     yes: bool = False
     wait_s: float = 0.0
+    answers: str | None = None
+    override_freeze: bool = False
+    validation_report: str | None = None
+    accept_warnings: bool = False
     how: str = field(default="yes")
 
     @classmethod
@@ -49,7 +54,26 @@ class Given:
         return cls(**options)
 
     def consent(self, *, begun_here: bool) -> Consent:
-        return Consent(yes=self.yes, how=self.how, reason=self.reason, plan_digest=self.plan_digest, begun_here=begun_here)
+        if self.override_freeze and not self.reason:
+            raise UsageProblem("--override-freeze needs a --reason: it is recorded, and shown in the history")
+        return Consent(
+            yes=self.yes,
+            how=self.how,
+            reason=self.reason,
+            plan_digest=self.plan_digest,
+            override_freeze=self.override_freeze,
+            evidence=evidence(self.validation_report, accept_warnings=self.accept_warnings, reason=self.reason),
+            begun_here=begun_here,
+        )
+
+    def opened_ui(self) -> Ui:
+        """The command's way to its user. Raises UsageProblem for options that cannot be meant, before anything is begun."""
+        self.consent(begun_here=False)
+        return make_ui(self.directory, self.store, as_json=self.as_json)
+
+    def answered(self, workspace: Workspace, ui: Ui) -> Ui:
+        """*ui* with what was answered ahead. Raises UsageProblem."""
+        return ui.with_answers(self.answers, enabled_targets(workspace.config), yes=self.yes)
 
     def wish(self, target: str | None) -> Wish:
         return Wish(
@@ -64,9 +88,9 @@ class Given:
 
 def execute(deployment_id: str | None, given: Given) -> int:
     """Begin deployments, or go on with one, and drive them to their end."""
-    ui = make_ui(given.directory, given.store, as_json=given.as_json)
+    ui = given.opened_ui()
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
-        workspace.patience = Patience.of(given.wait_s)
+        workspace.patience, ui = Patience.of(given.wait_s), given.answered(workspace, ui)
         ui.warn(publish_history(workspace))
         if deployment_id is not None:
             return _one(workspace, _loaded(workspace, deployment_id, given), given.consent(begun_here=False), ui)
@@ -83,7 +107,7 @@ def execute(deployment_id: str | None, given: Given) -> int:
 def prepare(given: Given) -> int:
     """Plan and stop."""
     ui = make_ui(given.directory, given.store, as_json=given.as_json)
-    consent = Consent(reason=given.reason, stop_when_prepared=True, begun_here=True)
+    consent = replace(given.consent(begun_here=True), stop_when_prepared=True)
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
         ui.warn(publish_history(workspace))
         names = _names(workspace, given) or given.targets or (None,)
@@ -97,9 +121,9 @@ def prepare(given: Given) -> int:
 
 def resume(deployment_id: str | None, given: Given) -> int:
     """Take an interrupted deployment over and finish it."""
-    ui = make_ui(given.directory, given.store, as_json=given.as_json)
+    ui = given.opened_ui()
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
-        workspace.patience = Patience.of(given.wait_s)
+        workspace.patience, ui = Patience.of(given.wait_s), given.answered(workspace, ui)
         journal = awaited(workspace, resuming.interrupted(workspace, deployment_id))
         resuming.free_claim(workspace, journal)
         ui.warn(publish_history(workspace))
@@ -131,9 +155,16 @@ def _names(workspace: Workspace, given: Given) -> tuple[str, ...] | None:
 
 
 def _one(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> int:
-    """One deployment, and those of the other targets if the answer was ``all``."""
+    """One deployment, or those of all targets if that was the answer: who can begin them all takes all slots first."""
+    deployment = journal.deployment
+    fresh, to_settle = deployment.state in BEFORE_EXECUTION, ui.interactive or "deploy_target" in deployment.answers
+    if deployment.target is None and to_settle and not driving.settle(workspace, journal, consent, ui):
+        ui = replace(ui, interactive=False)  # they turned away from the question: it is not asked again
+    settled = deployment.target is not None and deployment.mode is not None
+    if fresh and settled and (ui.interactive or consent.yes) and siblings(workspace, journal):
+        return several.all_of_them(workspace, [journal, *driving.others(workspace, journal)], consent, ui)
     done = driving.drive(workspace, journal, consent, ui)
-    if journal.deployment.answers.get("deploy_target") and (more := driving.others(workspace, journal, done)):
+    if fresh and not done.code and (more := driving.others(workspace, journal)):
         return several.the_rest(workspace, done, more, consent, ui)
     ui.report(done)
     return driving.afterwards(workspace, journal, done, consent, ui).code

@@ -1,4 +1,4 @@
-"""Several deployments of one command: `one_after_another` (``--all``, several ``--target``), `the_rest` (the answer ``all``).
+"""Several deployments of one command: `one_after_another` (``--all``, several ``--target``), `all_of_them` (the answer ``all``).
 
 All slots are taken before the first deployment begins, or none is; then one deployment runs after the other.
 """
@@ -25,15 +25,20 @@ def one_after_another(workspace: Workspace, wishes: Sequence[Wish], consent: Con
     return _deploy(workspace, [driving.begin(workspace, wish) for wish in wishes], [], consent, ui)
 
 
+def all_of_them(workspace: Workspace, journals: Sequence[Journal], consent: Consent, ui: Ui) -> int:
+    """The same for deployments that have been begun."""
+    return _deploy(workspace, journals, [], consent, ui)
+
+
 def the_rest(workspace: Workspace, first: Ended, more: Sequence[Journal], consent: Consent, ui: Ui) -> int:
-    """The other targets, after the *first* has succeeded."""
+    """The other targets, after the *first* has succeeded: where nobody is here to confirm them, they could not begin with it."""
     if not ui.as_json:
         ui.report(first)
     return _deploy(workspace, more, [first], consent, ui)
 
 
 def _deploy(workspace: Workspace, journals: Sequence[Journal], ends: list[Ended], consent: Consent, ui: Ui) -> int:
-    if ui.interactive:
+    if ui.interactive or ui.ahead.decisions:
         for journal in journals:
             driving.settle(workspace, journal, consent, ui)
     with ExitStack() as held:
@@ -65,7 +70,9 @@ def _will_run(journal: Journal, consent: Consent, ui: Ui) -> bool:
     """Whether it may change something: a dry run needs no slot, and what nobody can confirm here does not begin."""
     deployment = journal.deployment
     live = deployment.mode is not None and not deployment.dry_run
-    return live and deployment.target is not None and (consent.yes or ui.interactive)
+    return (
+        live and deployment.target is not None and (consent.yes or ui.interactive or ui.ahead.says("confirm_deploy", "proceed"))
+    )
 
 
 def _give_up(workspace: Workspace, journals: Sequence[Journal], failed: Ended, ui: Ui) -> None:

@@ -7,9 +7,10 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from orchestrator import bootstrap
+from orchestrator.cli import urls
 from orchestrator.cli.reading import history_of
-from orchestrator.domain.events import Event, ExecutionStarted
-from orchestrator.domain.ids import stream_of
+from orchestrator.domain.events import DecisionMade, DecisionNotTaken, DeploymentApproved, Event, ExecutionStarted
+from orchestrator.domain.ids import decisions_of, stream_of
 from orchestrator.domain.lifecycle import UNDER_WAY
 from orchestrator.domain.plan import Slot
 from orchestrator.projections import deployments, slots
@@ -22,19 +23,21 @@ if TYPE_CHECKING:
     from eventstore.store import EventReader
 
 
-def details_of(reader: EventReader, text: str, options: Sequence[str]) -> Details:
+def details_of(reader: EventReader, text: str, options: Sequence[str], directory: str = ".") -> Details:
     """Everything about the deployment that *text* means.
 
     Raises:
         UsageProblem: None, or more than one, is meant.
     """
-    deployment_id, history = history_of(reader, text)
+    deployment_id, history = history_of(reader, text, directory)
     (row,) = deployments.get(reader, deployment_id)
     return details(
         [(event, recorded.time) for event, recorded in history],
         running=_running(reader, row),
         latest=_latest(reader, row),
         claims=_claims(reader, row, [event for event, _ in history]),
+        unread=_unread(reader, deployment_id, [event for event, _ in history]),
+        deploy_url=urls.configured(directory, row.target, row.environment, row.version),
         options=options,
     )
 
@@ -56,6 +59,13 @@ def _claims(reader: EventReader, row: DeploymentRow, history: Sequence[Event]) -
     stream, end = Slot(row.project, row.environment, row.target).stream, _last_change(reader, row)
     seen = takewhile(lambda recorded: end is None or recorded.position < end, reader.read_stream(stream, epoch - 1))
     return claim_details(row.id, ((CODEC.decode(recorded), recorded.time, actor_of(recorded)) for recorded in seen))
+
+
+def _unread(reader: EventReader, deployment_id: str, history: Sequence[Event]) -> list[tuple[Event, str]]:
+    """Answers that the process at work has not taken over yet, and those that none will: it was killed too early."""
+    dealt_with = [event.given for event in history if isinstance(event, DecisionMade | DecisionNotTaken | DeploymentApproved)]
+    last = max((version for version in dealt_with if version is not None), default=-1)
+    return [(CODEC.decode(recorded), recorded.time) for recorded in reader.read_stream(decisions_of(deployment_id), last)]
 
 
 def _last_change(reader: EventReader, row: DeploymentRow) -> int | None:

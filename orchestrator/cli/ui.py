@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.bootstrap import current_masker
 from orchestrator.cli import errors, prompts
+from orchestrator.cli.answers import Answers
+from orchestrator.cli.answers import read as read_answers
 from orchestrator.cli.reading import more_options
 from orchestrator.domain.deployment import Deployment
 from orchestrator.projections.decision_required import DecisionRequired, decision_required
@@ -37,14 +39,20 @@ class Ui:
     Attributes:
         interactive: A person at a terminal can be asked.
         options: What every command that is suggested needs besides, for example ``--dir shop``.
+        ahead: What was answered before it is asked.
     """
 
     as_json: bool
     interactive: bool
     progress: Progress
     options: tuple[str, ...]
+    ahead: Answers = field(default_factory=Answers)
     plans_shown: set[str] = field(default_factory=set)
     warned: set[str] = field(default_factory=set)
+
+    def with_answers(self, file: str | None, targets: Sequence[str], *, yes: bool) -> Ui:
+        """The same with what ``--answers FILE`` answers ahead, see `answers.read`. Raises UsageProblem."""
+        return replace(self, ahead=read_answers(file, targets, yes=yes)) if file is not None else self
 
     def watch(self, opening: Callable[[], str]) -> None:
         """A new report begins; *opening* gives its head once there is something to show."""
@@ -101,7 +109,7 @@ class Ui:
         for end, journal in ends:
             if journal.deployment.prepared is None:
                 return self.report(end)
-            results.append(prepare_result(journal.deployment, options=self.options))
+            results.append(prepare_result(journal.deployment, deploy_url=end.result.deploy_url, options=self.options))
         data: Any = results[0] if len(results) == 1 else {"deployments": results, "success": True}
         self.answer(text="\n".join(command_reports.prepared(result) for result in results), data=data)
         return errors.DONE

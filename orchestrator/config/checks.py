@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orchestrator.config.words import Path, quoted
-from orchestrator.domain.settings import EnvironmentRules, Freeze, HealthCheck, SecretRef
+from orchestrator.domain.receivers import RECEIVER_KINDS, Receiver
+from orchestrator.domain.settings import EnvironmentRules, Freeze, HealthCheck, OwnCheck, SecretRef, ValidationSettings, Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,7 @@ LONGEST_PROJECT_NAME = 200
 HEALTH_CHECK_KINDS = ("url", "tcp", "command")
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):([0-9]{1,5})")
+_CHECK_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -64,6 +66,29 @@ def url_problem(url: str) -> str | None:
     if parts.username is not None or parts.password is not None:
         return 'a URL is shown and recorded, so no password may stand in it; use "headers" with {"env": "NAME"}'
     return None
+
+
+def receiver_url_problem(url: str, *, allow_http: bool) -> str | None:
+    """Why nothing may be sent to *url*, or None. The URL itself is not in the answer: it may be a secret."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return "expected an https URL"
+    if not usable or not url.isprintable() or " " in url or parts.username is not None:
+        return "expected an https URL without a user or password in it"
+    if parts.scheme == "http" and not allow_http and not _is_loopback(str(parts.hostname)):
+        return 'expected https (http only to this machine, or with "allow_http": true)'
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address  # only a receiver needs it
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def pattern_problem(pattern: str) -> str | None:
@@ -104,11 +129,29 @@ def _check_health(check: HealthCheck) -> Iterator[Mistake]:
         yield ("expect_status",), f"expected an HTTP status from 100 to 599, got {check.expect_status}"
     if check.expect_body is not None and (problem := pattern_problem(check.expect_body)):
         yield ("expect_body",), problem
-    for name, value in check.headers.items():
+    yield from _check_headers(check.headers, ("headers",))
+
+
+def _check_headers(headers: Mapping[str, Value], path: Path) -> Iterator[Mistake]:
+    for name, value in headers.items():
         if not _HEADER.fullmatch(name):
-            yield ("headers", name), "expected the name of an HTTP header"
+            yield (*path, name), "expected the name of an HTTP header"
         elif not isinstance(value, SecretRef) and not value.isprintable():
-            yield ("headers", name), "expected a header's value on one line"
+            yield (*path, name), "expected a header's value on one line"
+
+
+def _check_receiver(receiver: Receiver) -> Iterator[Mistake]:
+    if not NAME.fullmatch(receiver.name):
+        yield ("name",), f"expected {NAME_WORDS}, got {quoted(receiver.name)}"
+    given = [kind for kind in RECEIVER_KINDS if getattr(receiver, kind) is not None]
+    if len(given) != 1:
+        yield (), f"expected exactly one of webhook, slack and command, got {' and '.join(given) or 'none'}"
+        return
+    url = receiver.url
+    if isinstance(url, str) and (problem := receiver_url_problem(url, allow_http=receiver.allow_http)):
+        yield (receiver.kind, "url"), problem
+    if receiver.webhook is not None:
+        yield from _check_headers(receiver.webhook.headers, ("webhook", "headers"))
 
 
 def _is_address(text: str) -> bool:
@@ -140,8 +183,25 @@ def _time(text: str) -> datetime | None:
     return time if time.tzinfo is not None else None
 
 
+def _check_validation(settings: ValidationSettings) -> Iterator[Mistake]:
+    for name in settings.checks:
+        if not _CHECK_NAME.fullmatch(name):
+            wanted = "a name of 1 to 63 lower case letters, digits and '-' that starts with a letter"
+            yield ("checks", name), f"expected {wanted}, got {quoted(name)}"
+    if settings.max_artifact_bytes is not None and settings.max_artifact_bytes <= 0:
+        yield ("max_artifact_bytes",), f"expected a number of bytes, more than 0, got {settings.max_artifact_bytes}"
+
+
+def _check_own_check(check: OwnCheck) -> Iterator[Mistake]:
+    if not check.command:
+        yield ("command",), "expected a list of at least one string, got an empty one"
+
+
 CHECKS: Mapping[type, Callable[[Any], Iterable[Mistake]]] = {
     HealthCheck: _check_health,
     EnvironmentRules: _check_rules,
     Freeze: _check_freeze,
+    ValidationSettings: _check_validation,
+    OwnCheck: _check_own_check,
+    Receiver: _check_receiver,
 }

@@ -41,6 +41,8 @@ class TargetEntry:
         auto_rollback: Go back by itself when a deployment fails; the environment's rule when None.
         hooks: The user's own commands around a deployment.
         timeout_s: Deadline of each step, seconds.
+        rollback_timeout_s: Deadline of each step of a rollback, seconds; `timeout_s` when null. It begins anew with each of them:
+            what the deployment has used up is not taken from it.
         allow_paths: Paths outside the project that inputs may lead to.
         environments: Overrides by environment: objects are merged, lists and other values replaced.
     """
@@ -55,6 +57,7 @@ class TargetEntry:
     auto_rollback: bool | None = None
     hooks: Hooks = field(default_factory=Hooks)
     timeout_s: float = 600.0
+    rollback_timeout_s: float | None = None
     allow_paths: tuple[str, ...] = ()
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
 

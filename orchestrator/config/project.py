@@ -19,7 +19,8 @@ from orchestrator.config.entry import ConfigTypes, Kinds, Surroundings, check_va
 from orchestrator.config.errors import ConfigError, Enough
 from orchestrator.config.reading import parse_json, read_file
 from orchestrator.config.words import Path, did_you_mean, found, listed, quoted
-from orchestrator.domain.settings import AuditSettings, EnvironmentRules
+from orchestrator.domain.receivers import Receiver
+from orchestrator.domain.settings import AuditSettings, EnvironmentRules, ValidationSettings
 
 _READABLE_VERSION = re.compile(r"1(\.[0-9]{1,9}){0,2}")
 
@@ -37,6 +38,8 @@ class TopLevel:
         environments: Rules by environment. Once it exists, no other environment can be named.
         allow_paths: Paths outside the project that inputs of any target may lead to.
         audit: Who receives the signed head of the store.
+        notify: Who is told what happens.
+        validation: The project's own word on what `validate` checks.
         targets: What can be deployed to, by name.
         ci: Settings of the CI system; ours only to pass on.
         history: Records of what happened; projected, never read as configuration.
@@ -50,6 +53,8 @@ class TopLevel:
     environments: dict[str, EnvironmentRules] | None = None
     allow_paths: tuple[str, ...] = ()
     audit: AuditSettings = field(default_factory=AuditSettings)
+    notify: tuple[Receiver, ...] = ()
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     ci: Any = None
     history: tuple[Any, ...] = ()
@@ -104,6 +109,14 @@ class ProjectConfig:
         return self.top.audit
 
     @property
+    def validation(self) -> ValidationSettings:
+        return self.top.validation
+
+    @property
+    def notify(self) -> tuple[Receiver, ...]:
+        return self.top.notify
+
+    @property
     def history(self) -> tuple[Any, ...]:
         return self.top.history
 
@@ -152,7 +165,7 @@ def parse(
         _check_targets(converter, document.get("targets"), around)
     if top is None or converter.problems:
         raise ConfigError(file_name, converter.problems)
-    name = top.project_name or _name_of(project_dir)
+    name = top.project_name or name_of(project_dir)
     return ProjectConfig(file=file_name, project_name=name, top=top, raw=document, around=around)
 
 
@@ -176,6 +189,9 @@ def _check_top(converter: Converter, top: TopLevel) -> None:
     for index, pattern in enumerate(top.redact):
         if problem := redact_problem(pattern):
             converter.say(("redact", index), problem)
+    for index, receiver in enumerate(top.notify):
+        if receiver.name in {other.name for other in top.notify[:index]}:
+            converter.say(("notify", index, "name"), f"expected a name of its own, got {quoted(receiver.name)} again")
     _check_environments(converter, top)
 
 
@@ -183,6 +199,8 @@ def _check_environments(converter: Converter, top: TopLevel) -> None:
     named: list[tuple[Path, str]] = [(("environments", name), name) for name in top.environments or ()]
     if top.default_environment is not None:
         named.append((("default_environment",), top.default_environment))
+    for index, receiver in enumerate(top.notify):
+        named += [(("notify", index, "environments", at), name) for at, name in enumerate(receiver.environments)]
     for target, raw in top.targets.items():
         overrides = raw.get("environments")
         named += [
@@ -196,6 +214,7 @@ def _check_environments(converter: Converter, top: TopLevel) -> None:
             converter.say(path, f'{quoted(name)} does not stand in "environments"{hint}')
 
 
-def _name_of(project_dir: FilePath | None) -> str:
+def name_of(project_dir: FilePath | None) -> str:
+    """The name of a project that its file does not name: the directory's, else ``project``."""
     name = project_dir.resolve().name if project_dir is not None else ""
     return name if project_name_problem(name) is None else "project"

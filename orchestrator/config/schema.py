@@ -28,6 +28,7 @@ from orchestrator.config.convert import (
 )
 from orchestrator.config.entry import SAME_EVERYWHERE, TargetEntry
 from orchestrator.config.project import TopLevel
+from orchestrator.domain.receivers import RECEIVER_KINDS, Receiver
 from orchestrator.domain.settings import HealthCheck, SecretRef
 
 Schema = dict[str, Any]
@@ -148,6 +149,9 @@ class _Definitions:
             schema["required"] = required
         if cls is HealthCheck and not partial:
             schema["oneOf"] = [_is_given(kind) for kind in checks.HEALTH_CHECK_KINDS]
+        if cls is Receiver:
+            schema["properties"]["name"] |= _NAMES
+            schema["oneOf"] = [_is_given(kind) for kind in RECEIVER_KINDS]
         if not extra_keys_allowed(cls):
             schema |= {"patternProperties": _OWN_KEYS, "additionalProperties": False}
         return schema

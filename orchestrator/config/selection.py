@@ -31,6 +31,7 @@ class ResolvedTarget:
         config: An instance of the kind's configuration class.
         auto_rollback: The target's own setting, else the environment's, else False.
         timeout_s: Deadline of each step, seconds.
+        rollback_timeout_s: The same for each step of a rollback.
         url: As configured; ``{{version}}`` not filled in.
         digest: ``sha256:<hex>`` over all that is configured for it here; `history` is not part of it.
     """
@@ -43,6 +44,7 @@ class ResolvedTarget:
     auto_rollback: bool
     hooks: Hooks
     timeout_s: float
+    rollback_timeout_s: float
     adopt: bool
     url: str
     enabled: bool
@@ -117,13 +119,14 @@ def resolve(config: ProjectConfig, target_name: str, environment: str) -> Resolv
         auto_rollback=_first_said(entry.auto_rollback, rules_here.auto_rollback),
         hooks=entry.hooks,
         timeout_s=entry.timeout_s,
+        rollback_timeout_s=entry.timeout_s if entry.rollback_timeout_s is None else entry.rollback_timeout_s,
         adopt=entry.adopt,
         url=entry.url,
         enabled=entry.enabled,
         primary=entry.primary,
         allow_paths=(*config.around.allow_paths, *entry.allow_paths),
         rules=rules_here,
-        digest=_digest(target_name, raw, rules_here),
+        digest=_digest(target_name, raw, rules_here, config.raw.get("validation")),
         raw=raw,
     )
 
@@ -139,6 +142,8 @@ def _first_said(*settings: bool | None) -> bool:
     return next((setting for setting in settings if setting is not None), False)
 
 
-def _digest(name: str, raw: Mapping[str, Any], rules_here: EnvironmentRules) -> str:
-    covered = {"name": name, "entry": raw, "rules": asdict(rules_here)}
+def _digest(name: str, raw: Mapping[str, Any], rules_here: EnvironmentRules, validation: Any) -> str:
+    # Validated with other checks is not validated: what `validation` says belongs to what a report and a plan hold for.
+    own = {"validation": validation} if validation else {}
+    covered = {"name": name, "entry": raw, "rules": asdict(rules_here), **own}
     return "sha256:" + hashlib.sha256(canonical_json(covered)).hexdigest()

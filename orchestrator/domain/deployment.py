@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.domain import events as e
+from orchestrator.domain import validation_events as v
 from orchestrator.domain.errors import HistoryBroken, IllegalTransition, NotConfirmed, PlanStale
 from orchestrator.domain.execution import Execution, Phase, Rollback, Status, StepRecord
 from orchestrator.domain.lifecycle import UNDER_WAY, State, Trigger, target_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
-from orchestrator.domain.questions import CONFIRM_ROLLBACK, STEP_OUTCOME
+from orchestrator.domain.questions import OF_ONE_ROLLBACK, STEP_OUTCOME
+from orchestrator.domain.readiness import ValidationReport
 from orchestrator.domain.versions import OPTION
 
 
@@ -55,6 +57,13 @@ class Deployment:
     aborted: e.DeploymentAborted | None = None
     interrupted: e.DeploymentInterrupted | None = None
     refusals: list[e.DeploymentRefused] = field(default_factory=list)
+    approvals: list[e.DeploymentApproved] = field(default_factory=list)
+    not_taken: list[e.DecisionNotTaken] = field(default_factory=list)
+    freeze_overrides: list[e.FreezeOverridden] = field(default_factory=list)
+    confirmed_at: str | None = None
+    taken_in: ValidationReport | None = None
+    accepted: dict[str, v.WarningsAccepted] = field(default_factory=dict)
+    taken_over: int = -1  # version in the stream of decisions: what was given up to there is dealt with
 
     @classmethod
     def replay(cls, history: Iterable[tuple[e.Event, str]]) -> Deployment:
@@ -212,9 +221,29 @@ def _asked(d: Deployment, event: e.DecisionRequested, time: str) -> None:
 
 
 def _answered(d: Deployment, event: e.DecisionMade, time: str) -> None:
+    _dealt_with(d, event, time)
     d.answers[event.decision_id] = event
     if d.open_decision is not None and d.open_decision.decision_id == event.decision_id:
         d.open_decision = None
+
+
+def _dealt_with(d: Deployment, event: e.DecisionMade | e.DecisionNotTaken | e.DeploymentApproved, time: str) -> None:
+    if event.given is not None:
+        d.taken_over = max(d.taken_over, event.given)
+
+
+def _not_taken(d: Deployment, event: e.DecisionNotTaken, time: str) -> None:
+    _dealt_with(d, event, time)
+    d.not_taken.append(event)
+
+
+def _approved(d: Deployment, event: e.DeploymentApproved, time: str) -> None:
+    _dealt_with(d, event, time)
+    d.approvals.append(event)
+
+
+def _freeze_overridden(d: Deployment, event: e.FreezeOverridden, time: str) -> None:
+    d.freeze_overrides.append(event)
 
 
 def _prepared(d: Deployment, event: e.DeploymentPrepared, time: str) -> None:
@@ -234,7 +263,7 @@ def _simulated(d: Deployment, event: e.DeploymentSimulated, time: str) -> None:
 
 
 def _confirmed(d: Deployment, event: e.DeploymentConfirmed, time: str) -> None:
-    d.confirmation = event
+    d.confirmation, d.confirmed_at = event, time
     d.open_decision = None
 
 
@@ -305,7 +334,7 @@ def _rollback_started(d: Deployment, event: e.RollbackStarted, time: str) -> Non
     plan = Plan.from_json(event.plan)
     d.rollback = Rollback(plan, Release.from_json(event.to), event.automatic, event.by, event.reason, time)
     before, d.backward, d.rollback_failure = d.backward, Execution.of(Phase.ROLLBACK, plan.steps), None
-    d.answers.pop(CONFIRM_ROLLBACK.decision_id, None)  # one confirmation, one rollback
+    d.answers = {decision_id: made for decision_id, made in d.answers.items() if decision_id not in OF_ONE_ROLLBACK}
     for name, record in d.backward.records.items():
         # Attempts are counted over all rollbacks of the deployment: they name the logs.
         record.attempt = before.records[name].attempt if before and name in before.records else 0
@@ -326,12 +355,25 @@ def _aborted(d: Deployment, event: e.DeploymentAborted, time: str) -> None:
     d.finished_at = d.finished_at or time
 
 
+def _taken_in(d: Deployment, event: v.ValidationTakenIn, time: str) -> None:
+    d.taken_in = ValidationReport.from_json(event.report)
+
+
+def _accepted(d: Deployment, event: v.WarningsAccepted, time: str) -> None:
+    d.accepted[event.identity] = event
+
+
 _EVOLVE: dict[type[e.Event], Callable[[Deployment, Any, str], None]] = {
     e.DeploymentRequested: _requested,
+    v.ValidationTakenIn: _taken_in,
+    v.WarningsAccepted: _accepted,
     e.TargetSelected: _target,
     e.ModeSelected: _mode,
     e.DecisionRequested: _asked,
     e.DecisionMade: _answered,
+    e.DecisionNotTaken: _not_taken,
+    e.DeploymentApproved: _approved,
+    e.FreezeOverridden: _freeze_overridden,
     e.DeploymentPrepared: _prepared,
     e.CheckRecorded: _checked,
     e.DeploymentSimulated: _simulated,

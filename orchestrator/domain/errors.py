@@ -19,6 +19,7 @@
     ├── DecisionOpen            a question must be answered first
     ├── HistoryBroken           an event does not follow from those before it: the store was changed by hand
     ├── OutcomeUnknown          neither we nor the target know whether a step's effect was made
+    ├── AbortAsked              somebody asked the process at work to give the deployment up
     └── Interrupted             a signal asked this process to stop
 
 Targets, adapters and configuration add theirs below `PopDeployError`. Only `cli/errors.py` knows exit codes.
@@ -149,3 +150,11 @@ class Interrupted(PopDeployError):
     def __init__(self, signal_name: str) -> None:
         super().__init__(f"interrupted by {signal_name}")
         self.signal_name = signal_name
+
+
+class AbortAsked(PopDeployError):
+    """Somebody asked to give the deployment up while it was running; it stops before its next step."""
+
+    def __init__(self, deployment_id: str, by: str) -> None:
+        super().__init__(f"{deployment_id}: {by} asked to abort it")
+        self.deployment_id, self.by = deployment_id, by

@@ -1,8 +1,9 @@
-"""What has happened, in the past tense: every event of a deployment's stream, of a slot's stream and of the import stream.
+"""What has happened to a deployment, in the past tense: every event of its stream, and the base of all events.
 
 Fields are JSON values, so that reading gives back what was written; plans, releases and checks stand here in their JSON form. Who
 wrote an event, where and with which version of the tool stands in its metadata. A changed field needs a new `schema_version` here
-and an upcaster in `services/codec.py`.
+and an upcaster in `services/codec.py`. The events of other streams are in `side_events.py`, `validation_events.py` and
+`notification_events.py`.
 """
 
 from __future__ import annotations
@@ -72,13 +73,35 @@ class DecisionRequested(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionMade(Event):
-    """A question was answered: *how* is prompt, option, yes, default, script, decide, confirm or probe (by the target)."""
+    """A question was answered: *how* is prompt, option, yes, answers, default, script, decide, confirm or probe (by the target).
+
+    *given*: it was given to the process at work, at this version of the stream of decisions, *given_at* this time.
+    """
 
     decision_id: str
     answer: str
     how: str
     by: str
     reason: str = ""
+    given: int | None = None
+    given_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionNotTaken(Event):
+    """Somebody's answer came to nothing, and *message* says why: it came too late, or a rule refused it.
+
+    *given*: see `DecisionMade`; None for one that was typed at the prompt.
+    """
+
+    decision_id: str
+    answer: str
+    how: str
+    by: str
+    message: str
+    reason: str = ""
+    given: int | None = None
+    given_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +128,7 @@ class DeploymentPrepared(Event):
         on_failure: Steps (`Step.to_json`) that run when the deployment fails.
         reference: `Release.to_json` of the last verified release, or None.
         observed: `Release.to_json` of what the target said was live, or None.
+        by: Who planned: ``name@host``.
     """
 
     trigger = Trigger.PREPARE
@@ -116,6 +140,7 @@ class DeploymentPrepared(Event):
     auto_rollback: bool
     kind: str
     primary: bool
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +159,29 @@ class CheckRecorded(Event):
 class DeploymentSimulated(Event):
     trigger = Trigger.SIMULATE
     success: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentApproved(Event):
+    """One person of those that the environment wants agreed to the plan with this digest. *given*: see `DecisionMade`."""
+
+    plan_digest: str
+    how: str
+    by: str
+    reason: str = ""
+    given: int | None = None
+    given_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeOverridden(Event):
+    """The deployment runs in a period without deployments, because *by* said so: *start*, *end* and *freeze_reason* name it."""
+
+    start: str
+    end: str
+    by: str
+    reason: str
+    freeze_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,66 +383,3 @@ class RollbackFailed(Event):
     message: str
     trace: str = ""
     diagnostics: list[str] = field(default_factory=list)
-
-
-# --- the slot's own stream ---------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlotTaken(Event):
-    """The version of this event in the slot's stream is the holder's epoch.
-
-    Attributes:
-        taken_over_from: Deployment and process of the dead holder whose claim stood until now, or None.
-        pid_namespace: In which *pid* counts; "" where that is not known.
-    """
-
-    deployment_id: str
-    host: str
-    pid: int
-    start_ticks: int
-    boot_id: str
-    taken_over_from: str | None = None
-    pid_namespace: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlotReleased(Event):
-    """The claim has ended: with its deployment, or (*by* is set) because a person released it.
-
-    Attributes:
-        outcome: State of the deployment.
-        by: The person, and *reason* what they said.
-        former_holder: Whose claim it was.
-        killed: Its process was still there, and was killed for it.
-    """
-
-    deployment_id: str
-    outcome: str
-    by: str = ""
-    reason: str = ""
-    former_holder: str = ""
-    killed: bool = False
-
-
-# --- the audit stream ---------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnchorFailed(Event):
-    """The signed head of event *position* did not reach the command or file that deploy.json names."""
-
-    position: int
-    message: str
-
-
-# --- the import stream -------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class HistoryImported(Event):
-    """A record of deploy.json's history that was written by somebody else; *identity* is its SHA-256."""
-
-    project: str
-    identity: str
-    record: Json

@@ -10,6 +10,7 @@ AUDIT_STREAM = "audit"
 
 _ID = "deploy-"
 _STREAM = "deployment-"
+_CONFIGURATION = "configuration-"
 
 
 def stream_of(deployment_id: str) -> str:
@@ -20,3 +21,23 @@ def stream_of(deployment_id: str) -> str:
 def id_of(stream: str) -> str:
     """``deployment-20260318-143022-k3f9`` -> ``deploy-20260318-143022-k3f9``."""
     return _ID + stream.removeprefix(_STREAM)
+
+
+def validation_stream(validation_id: str) -> str:
+    """``validate-20260318-143022-k3f9`` -> ``validation-20260318-143022-k3f9``."""
+    return "validation-" + validation_id.removeprefix("validate-")
+
+
+def configuration_stream(project: str) -> str:
+    """Stream of the edits of the project's deploy.json."""
+    return _CONFIGURATION + project
+
+
+def notifications_stream(project: str) -> str:
+    """Stream of what the receivers of the project were told."""
+    return f"notifications-{project}"
+
+
+def decisions_of(deployment_id: str) -> str:
+    """Stream of the answers that others gave while a process was at work on the deployment."""
+    return f"decisions-{deployment_id}"

@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 from orchestrator.domain.errors import UsageProblem
 
+DEPLOY_TARGET_NAME = "deploy_target_name"
+ROLLBACK_VERSION = "rollback_version"
+ABORT = "abort"
+"""Answers no question: asks the process at work to stop before its next step."""
+MOST_OPTIONS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -23,13 +29,15 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """*header* has at most 12 characters; *default* is what Enter answers on a terminal, None where nothing may go unread."""
+    """*header* has at most 12 characters; *default* is what Enter answers on a terminal, None where nothing may go unread; *also*
+    are answers that are taken beside the options that are shown."""
 
     decision_id: str
     question: str
     header: str
     options: tuple[Option, ...]
     default: str | None = None
+    also: tuple[str, ...] = ()
 
     def check(self, answer: str) -> str:
         """*answer* in its stored form (``dry-run`` is ``dry_run``).
@@ -37,9 +45,11 @@ class Question:
         Raises:
             UsageProblem: It is none of the options; names them.
         """
-        normal = answer.strip().replace("-", "_") if answer not in self.ids else answer
+        if (as_typed := answer.strip()) in (taken := dict.fromkeys((*self.ids, *self.also))):
+            return as_typed
+        normal = as_typed.replace("-", "_")
         if normal not in self.ids:
-            raise UsageProblem(f"{self.decision_id}={answer}: expected one of {', '.join(self.ids)}")
+            raise UsageProblem(f"{self.decision_id}={answer}: expected one of {', '.join(taken)}")
         return normal
 
     @property
@@ -110,6 +120,49 @@ CONFIRM_ROLLBACK = Question(
         Option("abort", "Abort", "Leave everything as it is"),
     ),
 )
+ROLLBACK_STRATEGY = Question(
+    "rollback_strategy",
+    "How should I roll back?",
+    "Strategy",
+    (
+        Option("previous", "Previous version", "Bring back the last verified release"),
+        Option("specific", "Specific version", "Choose one of the verified releases"),
+        Option("investigate", "Investigate first", "Show what is known, change nothing, and ask again"),
+    ),
+    default="previous",
+)
+INCIDENT_REPORT = Question(
+    "incident_report",
+    "Should I write an incident report?",
+    "Report",
+    (
+        Option("create_report", "Create report", "Write it from what was recorded"),
+        Option("skip_report", "Skip", "Write none; pop-deploy incident can do it at any time"),
+    ),
+    default="create_report",
+)
+SCOPE_LEVEL = Question(
+    "scope_level",
+    "How thoroughly should I validate?",
+    "Scope",
+    (
+        Option("quick", "Quick", "Configuration, version, git and tools"),
+        Option("standard", "Standard (Recommended)", "Also build, tests, dependencies and lock files"),
+        Option("full", "Full", "Also security, licences, images, sizes and integration tests"),
+    ),
+    default="standard",
+)
+PROCEED_ACTION = Question(
+    "proceed_action",
+    "Validation complete. How should I proceed?",
+    "Proceed",
+    (
+        Option("deploy", "Deploy", "Go on with the deployment"),
+        Option("fix", "Fix", "Fix what can be fixed and validate again"),
+        Option("override", "Override", "Accept the warnings, with a reason, and deploy"),
+        Option("abort", "Abort", "Stop here"),
+    ),
+)
 STEP_OUTCOME = Question(
     "step_outcome",
     "Nobody knows whether this step was done. Look at the target: was it?",
@@ -129,13 +182,38 @@ QUESTIONS = {
         CONFIRM_DEPLOY,
         POST_DEPLOY,
         AFTER_FAILURE,
+        ROLLBACK_STRATEGY,
         CONFIRM_ROLLBACK,
+        INCIDENT_REPORT,
+        SCOPE_LEVEL,
+        PROCEED_ACTION,
         STEP_OUTCOME,
     )
 }
 
 
+OF_ONE_ROLLBACK = (CONFIRM_ROLLBACK.decision_id, ROLLBACK_STRATEGY.decision_id, ROLLBACK_VERSION, INCIDENT_REPORT.decision_id)
+"""One answer to these, one rollback."""
+
+
 def which_target(names: Sequence[str]) -> Question:
-    """The question after ``specific``; its options are the enabled targets."""
-    options = tuple(Option(name, name, f"Deploy to {name}") for name in names)
-    return Question("deploy_target_name", "Which of the enabled targets?", "Target", options)
+    """The question after ``specific``: of the enabled targets four are shown, and any of them is taken as an answer."""
+    options = tuple(Option(name, name, f"Deploy to {name}") for name in names[:MOST_OPTIONS])
+    also = tuple(names[MOST_OPTIONS:])
+    return Question(DEPLOY_TARGET_NAME, "Which of the enabled targets?", "Target", options, also=also)
+
+
+def which_version(releases: Sequence[tuple[str, str]]) -> Question:
+    """The question after the strategy ``specific``.
+
+    Args:
+        releases: Version and description of what can be gone back to, newest first, at least one. Four at most are shown; any of
+            them is taken as an answer.
+    """
+    versions = dict(reversed(releases))  # of the same version the newest counts
+    ordered = dict.fromkeys(version for version, _ in releases)
+    shown = tuple(Option(version, version, versions[version]) for version in list(ordered)[:MOST_OPTIONS])
+    # A form needs two options, and whoever finds only one version here may not want that one.
+    leave = (Option("abort", "Abort", "Leave everything as it is"),) if len(shown) == 1 else ()
+    also = tuple(version for version in ordered if version not in {option.id for option in shown})
+    return Question(ROLLBACK_VERSION, "Which version should be brought back?", "Version", (*shown, *leave), also=also)

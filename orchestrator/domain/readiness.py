@@ -6,10 +6,13 @@ Pure. The checks themselves are in `validation/`, the rule that asks for a repor
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
+
+from orchestrator.domain.plan import canonical_json
 
 
 class Outcome(StrEnum):
@@ -116,7 +119,7 @@ class ValidationReport:
     @property
     def bound(self) -> bool:
         """It says for which configuration and when it was made, so it can be compared with a deployment."""
-        return None not in (self.created_at, self.config_digest, self.environment, self.target, self.version)
+        return all(getattr(self, name) is not None for name in BINDING)
 
     @property
     def warnings(self) -> tuple[CheckResult, ...]:
@@ -127,6 +130,49 @@ class ValidationReport:
     def blocking(self) -> tuple[CheckResult, ...]:
         """What nobody can override."""
         return tuple(check for check in self.checks if check.status is Outcome.FAIL and check.blocking)
+
+    @property
+    def skipped(self) -> tuple[CheckResult, ...]:
+        """What could not run, and so says nothing."""
+        return tuple(check for check in self.checks if check.status is Outcome.SKIP)
+
+    @property
+    def identity(self) -> str:
+        """What an acceptance of its warnings is bound to: its ID (the digest of a report without one) and what is accepted."""
+        named = [self.validation_id, *sorted(check.name for check in self.warnings)]
+        covered = named if self.validation_id is not None else self.to_json()
+        return "sha256:" + hashlib.sha256(canonical_json(covered)).hexdigest()
+
+    @property
+    def shown_id(self) -> str:
+        """Its ID where it has one, for messages."""
+        return self.validation_id or "the report that was handed in"
+
+    def passes(self, *, strict: bool = False) -> bool:
+        """Whether validating has succeeded: no NO-GO and, with *strict*, neither a warning nor a check that could not run."""
+        if self.readiness.recommendation is Recommendation.NO_GO:
+            return False
+        return not (strict and (self.warnings or self.skipped))
+
+    def with_more(self, *more: CheckResult) -> ValidationReport:
+        """The report with *more* checks, and what then follows. What was worse before stays."""
+        checks = (*self.checks, *more)
+        found = assess(checks)
+        worse = self.readiness.recommendation is Recommendation.NO_GO and found.recommendation is not Recommendation.NO_GO
+        return replace(self, checks=checks, readiness=self.readiness if worse else found)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape that ``--validation-report`` reads; every key is there."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain |= {"checks": [check.to_json() for check in self.checks], "readiness": self.readiness.to_json()}
+        return {**plain, "scope": str(self.scope) if self.scope is not None else None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ValidationReport:
+        """Of what `to_json` gave."""
+        checks = tuple(CheckResult.from_json(check) for check in data["checks"])
+        scope = Scope(data["scope"]) if data.get("scope") else None
+        return cls(**{**data, "checks": checks, "readiness": Readiness.from_json(data["readiness"]), "scope": scope})
 
 
 def assess(checks: Sequence[CheckResult]) -> Readiness:
@@ -149,6 +195,8 @@ def assess(checks: Sequence[CheckResult]) -> Readiness:
     )
 
 
+BINDING = ("created_at", "config_digest", "environment", "target", "version")
+"""What a report has to say to be bound; the commit besides, where there is one."""
 BANDS = (
     (100, Recommendation.GO, "every check that ran has passed"),
     (80, Recommendation.CONDITIONAL, "minor warnings: they have to be accepted"),

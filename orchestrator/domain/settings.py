@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from orchestrator.domain.readiness import Scope
+
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
@@ -67,6 +69,46 @@ class AuditSettings:
     anchor_file: str | None = None
     key: str | None = None
     timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCheck:
+    """A check of the project's own: it passes when its command exits with 0.
+
+    Attributes:
+        command: Argument list, run in the project's directory.
+        scope: The smallest scope that has it.
+        blocking: A failure forbids a live deployment.
+        timeout_s: Deadline; what has not ended by then has failed.
+    """
+
+    command: tuple[str, ...]
+    scope: Scope = Scope.STANDARD
+    blocking: bool = True
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSettings:
+    """The project's own word on what `validate` checks. No check can be switched off here.
+
+    Attributes:
+        checks: Checks of the project's own, by name.
+        build: Argument list that builds the project, in place of what is detected.
+        tests: Argument list that runs the tests, in place of what is detected.
+        integration_tests: Argument list that runs the integration tests.
+        security_scan: Argument list of a static security scan, in place of what is detected.
+        max_artifact_bytes: What is deployed may be no larger.
+        allowed_licences: SPDX names; a dependency under any other one fails the check, without blocking.
+    """
+
+    checks: dict[str, OwnCheck] = field(default_factory=dict)
+    build: tuple[str, ...] | None = None
+    tests: tuple[str, ...] | None = None
+    integration_tests: tuple[str, ...] | None = None
+    security_scan: tuple[str, ...] | None = None
+    max_artifact_bytes: int | None = None
+    allowed_licences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ class PrepareResult:
     """A plan that is on record and has not begun.
 
     Attributes:
+        deploy_url: Where the release will be reached, or "".
         mode: What was asked for, else ``deploy``: that is what is planned.
         rollback_version: The last verified release, which a failure goes back to; None when there is none.
         live_version: What the target says is live; None when nothing of ours is.
@@ -39,6 +40,7 @@ class PrepareResult:
     """
 
     deployment_id: str
+    deploy_url: str
     plan_digest: str
     target: str
     primary: bool
@@ -61,11 +63,13 @@ class VerifyResult:
     """One verification.
 
     Attributes:
+        deploy_url: Where the release is reached, or "".
         healthy: No check failed and at least one passed; never true when every check was skipped.
         passed: Number of checks that passed; *total* counts all.
     """
 
     deployment_id: str
+    deploy_url: str
     target: str
     primary: bool
     environment: str
@@ -83,6 +87,7 @@ class RollbackResult:
     """One way back, or, with *dry_run*, what it would be.
 
     Attributes:
+        deploy_url: Where the target's releases are reached, or "".
         version: The one that is left; *rollback_to* is brought back.
         success: *rollback_to* is live again and verified; for a dry run, that it can be planned.
         automatic: The configuration started it, not a person.
@@ -91,6 +96,7 @@ class RollbackResult:
     """
 
     deployment_id: str
+    deploy_url: str
     target: str
     primary: bool
     environment: str
@@ -114,7 +120,7 @@ class RollbackResult:
     diagnostics: tuple[str, ...]
 
 
-def prepare_result(deployment: Deployment, *, options: Sequence[str] = ()) -> PrepareResult:
+def prepare_result(deployment: Deployment, *, deploy_url: str = "", options: Sequence[str] = ()) -> PrepareResult:
     """Of a prepared *deployment*.
 
     Raises:
@@ -125,6 +131,7 @@ def prepare_result(deployment: Deployment, *, options: Sequence[str] = ()) -> Pr
         raise ValueError(f"{deployment.id} has no plan yet")
     return PrepareResult(
         deployment_id=deployment.id,
+        deploy_url=deploy_url,
         plan_digest=prepared.plan_digest,
         target=deployment.slot.target,
         primary=prepared.primary,
@@ -144,12 +151,13 @@ def prepare_result(deployment: Deployment, *, options: Sequence[str] = ()) -> Pr
 
 
 def verify_result(
-    deployment: Deployment, *, checks: Iterable[CheckResult] | None = None, options: Sequence[str] = ()
+    deployment: Deployment, *, checks: Iterable[CheckResult] | None = None, deploy_url: str = "", options: Sequence[str] = ()
 ) -> VerifyResult:
     """Of the newest verification of *deployment*, or of *checks* where they are not on record."""
     found = tuple(checks) if checks is not None else latest_checks(deployment.checks, _newest_verification(deployment))
     return VerifyResult(
         deployment_id=deployment.id,
+        deploy_url=deploy_url,
         target=deployment.slot.target,
         primary=deployment.prepared is not None and deployment.prepared.primary,
         environment=deployment.slot.environment,
@@ -163,7 +171,9 @@ def verify_result(
     )
 
 
-def rollback_result(deployment: Deployment, *, history_path: str, options: Sequence[str] = ()) -> RollbackResult:
+def rollback_result(
+    deployment: Deployment, *, history_path: str, deploy_url: str = "", options: Sequence[str] = ()
+) -> RollbackResult:
     """Of the newest way back of *deployment*.
 
     Raises:
@@ -175,6 +185,7 @@ def rollback_result(deployment: Deployment, *, history_path: str, options: Seque
     failure = deployment.rollback_failure
     return RollbackResult(
         **_names(deployment, way.plan, way.to),
+        deploy_url=deploy_url,
         dry_run=False,
         success=deployment.state is State.ROLLED_BACK,
         state=deployment.state,
@@ -194,7 +205,13 @@ def rollback_result(deployment: Deployment, *, history_path: str, options: Seque
 
 
 def simulated_rollback(
-    deployment: Deployment, plan: Plan, to: Release, *, checks: Iterable[CheckResult] = (), options: Sequence[str] = ()
+    deployment: Deployment,
+    plan: Plan,
+    to: Release,
+    *,
+    checks: Iterable[CheckResult] = (),
+    deploy_url: str = "",
+    options: Sequence[str] = (),
 ) -> RollbackResult:
     """What ``rollback --dry-run`` says: the steps of *plan*, none of them done, none on record."""
     import shlex
@@ -204,6 +221,7 @@ def simulated_rollback(
     command = shlex.join(["pop-deploy", "rollback", deployment.id, "--to", to.version, *options])
     return RollbackResult(
         **_names(deployment, plan, to),
+        deploy_url=deploy_url,
         dry_run=True,
         success=not failed,
         state=deployment.state,

@@ -9,7 +9,14 @@ from typing import Any
 
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.lifecycle import UNDER_WAY
-from orchestrator.domain.questions import AFTER_FAILURE, CONFIRM_ROLLBACK, POST_DEPLOY
+from orchestrator.domain.questions import (
+    AFTER_FAILURE,
+    CONFIRM_ROLLBACK,
+    INCIDENT_REPORT,
+    POST_DEPLOY,
+    ROLLBACK_STRATEGY,
+    ROLLBACK_VERSION,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +75,8 @@ def answer_with(deployment: Deployment, decision_id: str, *, options: Sequence[s
 
 
 def _goes_on(deployment: Deployment, decision_id: str) -> str:
-    if decision_id in {POST_DEPLOY.decision_id, AFTER_FAILURE.decision_id}:
+    if decision_id in {POST_DEPLOY.decision_id, AFTER_FAILURE.decision_id, INCIDENT_REPORT.decision_id}:
         return ""
-    if decision_id == CONFIRM_ROLLBACK.decision_id:
+    if decision_id in {CONFIRM_ROLLBACK.decision_id, ROLLBACK_STRATEGY.decision_id, ROLLBACK_VERSION}:
         return f"pop-deploy rollback {deployment.id}"
     return f"pop-deploy {'resume' if deployment.state in UNDER_WAY else 'execute'} {deployment.id}"

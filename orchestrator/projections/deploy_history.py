@@ -17,6 +17,7 @@ import orjson
 from eventstore.events import RecordedEvent
 from eventstore.projection import Row, Rows, Table
 from orchestrator.domain.ids import id_of
+from orchestrator.projections import configuration
 from orchestrator.projections.deployments_table import DEPLOYMENTS
 from orchestrator.projections.fields import empty, fields, milliseconds
 
@@ -75,8 +76,8 @@ class HistoryProjection:
     """Keeps the records. Foreign ones must be appended oldest first, as `domain.outside_history` gives them."""
 
     name = "deploy_history"
-    version = 3
-    tables = (RECORDS, ROLLBACKS, IMPORTS)
+    version = 4
+    tables = (RECORDS, ROLLBACKS, IMPORTS, configuration.SEEN, configuration.CHANGES)
 
     @property
     def types(self) -> frozenset[str]:
@@ -139,14 +140,15 @@ def _rolled_back(event: RecordedEvent, data: Data, rows: Rows) -> None:
 
 
 def _imported(event: RecordedEvent, data: Data, rows: Rows) -> None:
-    project, moment = data["project"], moment_of(data["record"].get("timestamp"))
+    record = orjson.loads(data["record"])
+    project, moment = data["project"], moment_of(record.get("timestamp"))
     if moment is None:  # it keeps its place: right after the one that is next older in the file
         last = rows.get(IMPORTS, project, _LAST)
         moment = last["moment"] if last is not None else _BEFORE_ALL
     rows.put(IMPORTS, {"project": project, "identity": _LAST, "count": 0, "moment": moment})
     known = rows.get(IMPORTS, project, data["identity"])
     rows.put(IMPORTS, {"project": project, "identity": data["identity"], "count": known["count"] + 1 if known else 1})
-    _put(rows, f"import/{event.position}", event, project, data["record"], moment=moment)
+    _put(rows, f"import/{event.position}", event, project, record, moment=moment)
 
 
 def moment_of(timestamp: Any) -> int | None:
@@ -191,6 +193,7 @@ def _record(
         "environment": deployment["environment"],
         "mode": deployment["mode"],
         "actor": actor or deployment["actor"],
+        "freeze_override": deployment["freeze_override"] if rollback_to is None else None,
     }
     return {key: value for key, value in record.items() if value is not None and value != ""}
 
@@ -241,4 +244,5 @@ _FOLDS: dict[str, Callable[[RecordedEvent, Data, Rows], None]] = {
     "RollbackFailed": _rollback_failed,
     "RolledBack": _rolled_back,
     "HistoryImported": _imported,
+    "ConfigurationChanged": configuration.changed,
 }

@@ -57,6 +57,26 @@ class RollbackPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConfirmationPart:
+    """Who agreed to which plan. *how*: prompt, yes, answers, decide, confirm or script; *at*: ISO 8601 with offset."""
+
+    by: str
+    how: str
+    at: str
+    reason: str
+    plan_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalPart:
+    """One person of those that the environment wants, who agreed to the plan."""
+
+    by: str
+    how: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeploymentResult:
     """Everything a report says of one deployment.
 
@@ -82,7 +102,11 @@ class DeploymentResult:
         history_path: deploy.json, when its history has a record of this deployment; else None.
         next: Commands that can be typed now, the likeliest first.
         decision: The question that stands open.
+        confirmation: Of the plan that runs, or ran; None for a dry run and for what was never confirmed.
+        approvals: The people who approved, where the environment wants others than the one who asked.
+        freeze_override: Why it runs, or ran, although the environment was frozen; else None.
         diagnostics: What the target said after a failure.
+        incident_report: Where its incident report was written; None where this command wrote none.
     """
 
     deployment_id: str
@@ -115,6 +139,10 @@ class DeploymentResult:
     decision: DecisionRequired | None
     actor: str
     diagnostics: tuple[str, ...]
+    incident_report: str | None
+    confirmation: ConfirmationPart | None
+    approvals: tuple[ApprovalPart, ...]
+    freeze_override: str | None
 
 
 def deployment_result(
@@ -171,6 +199,10 @@ def deployment_result(
         decision=decision_required(deployment, options=options),
         actor=deployment.actor,
         diagnostics=_diagnostics(deployment),
+        incident_report=None,
+        confirmation=_confirmation(deployment),
+        approvals=tuple(ApprovalPart(by=each.by, how=each.how, reason=each.reason) for each in deployment.approvals),
+        freeze_override=deployment.freeze_overrides[-1].reason if deployment.freeze_overrides else None,
     )
 
 
@@ -190,6 +222,14 @@ def _image(deployment: Deployment) -> tuple[str | None, str | None]:
     made = [record.data for record in reversed(records) if record.status is Status.DONE and record.data.get("image")]
     digest = next((str(data["digest"]) for data in made if data.get("digest")), None)
     return (str(made[0]["image"]).partition("@")[0], digest) if made else (None, None)
+
+
+def _confirmation(deployment: Deployment) -> ConfirmationPart | None:
+    made = deployment.confirmation
+    if made is None:
+        return None
+    at = deployment.confirmed_at or ""
+    return ConfirmationPart(by=made.by, how=made.how, at=at, reason=made.reason, plan_digest=made.plan_digest)
 
 
 def _rollback(deployment: Deployment, *, running: bool) -> RollbackPart | None:

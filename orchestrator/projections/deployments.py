@@ -60,10 +60,8 @@ def newest(
         return _merged((_newest_where(reader, "status = ?", (one,), limit) for one in statuses), limit)
     slots = [
         slot
-        for slot in slots_seen(reader)
-        if (project is None or slot[0] == project)
-        and (target is None or slot[2] == target)
-        and (environment is None or slot[1] == environment)
+        for slot in slots_seen(reader, project)
+        if (target is None or slot[2] == target) and (environment is None or slot[1] == environment)
     ]
     return _merged((_of_slot(reader, slot, one, limit) for slot in slots for one in statuses), limit)
 
@@ -147,10 +145,13 @@ def resolve(reader: EventReader, text: str, *, project: str | None = None) -> st
     raise UsageProblem(f"no deployment {text!r}. {_nearest(reader, text)}")
 
 
-def slots_seen(reader: EventReader) -> list[tuple[str, str, str]]:
-    """Every (project, environment, target) that was ever deployed to, in order; "" for a target that is still open."""
+def slots_seen(reader: EventReader, project: str | None = None) -> list[tuple[str, str, str]]:
+    """Every (project, environment, target) that was ever deployed to, in order; "" for a target that is still open.
+
+    Of one *project*, or of all that share the store.
+    """
     found: list[tuple[str, str, str]] = []
-    after: tuple[str, ...] = ("", "", "")
+    after: tuple[str, ...] = (project or "", "", "")
     sign = ">="
     # One seek for each: SELECT DISTINCT would walk over every deployment.
     while True:
@@ -159,7 +160,7 @@ def slots_seen(reader: EventReader) -> list[tuple[str, str, str]]:
             "ORDER BY project, environment, target LIMIT 1"
         )
         rows = reader.query(statement, after)
-        if not rows:
+        if not rows or project not in (None, rows[0][0]):
             return found
         found.append((rows[0][0], rows[0][1], rows[0][2]))
         after, sign = rows[0], ">"

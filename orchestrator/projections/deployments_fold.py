@@ -128,6 +128,10 @@ def _prepared(row: Row, data: Data, time: str) -> None:
     row["kind"], row["plan_digest"] = data["kind"], data["plan_digest"]
 
 
+def _freeze_overridden(row: Row, data: Data, time: str) -> None:
+    row["freeze_override"] = data["reason"]
+
+
 def _confirmed(row: Row, data: Data, time: str) -> None:
     row.update(_NO_QUESTION)
 
@@ -237,6 +241,7 @@ _EVOLVE: dict[str, Callable[[Row, Data, str], None]] = {
     "DeploymentPrepared": _prepared,
     "DeploymentSimulated": _simulated,
     "DeploymentConfirmed": _confirmed,
+    "FreezeOverridden": _freeze_overridden,
     "ExecutionStarted": _execution_started,
     "DeploymentPaused": _moved,
     "DeploymentContinued": _moved,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from eventstore.projection import Table
 
-NAME, VERSION = "deployments", 1
+NAME, VERSION = "deployments", 2
 
 WAITING = "waiting"
 RUNNING = "running"
@@ -59,6 +59,7 @@ _COLUMNS = {
     "rollback_to": "text",
     "rollback_started_at": "text",
     "rollback_by": "text",
+    "freeze_override": "text",
 }
 
 DEPLOYMENTS = Table(
@@ -104,6 +105,7 @@ class DeploymentRow(NamedTuple):
         decision_id: The question that stands open, with its text; else None.
         interrupted_by: The signal that stopped it, until somebody goes on; a process that was killed leaves none.
         error_step: Where it failed: a step, ``health_check``; with *error*, the message.
+        freeze_override: Why it ran although the environment was frozen; else None.
         rollback_to: Version that its latest rollback goes, or went, back to.
     """
 
@@ -146,3 +148,4 @@ class DeploymentRow(NamedTuple):
     rollback_to: str | None
     rollback_started_at: str | None
     rollback_by: str | None
+    freeze_override: str | None

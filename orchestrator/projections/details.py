@@ -7,13 +7,15 @@ confirmed and decided, when and why; the plan with its inputs; every round of ch
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.side_events import DecisionGiven, SlotReleased, SlotTaken
 from orchestrator.projections.deployment_result import DeploymentResult, deployment_result
 from orchestrator.projections.step_logs import StepLog, step_logs
+from orchestrator.projections.validation_details import ValidationDetail, validation_details
 
 TAKEN_OVER, RELEASED = "taken_over", "released"
 
@@ -33,6 +35,36 @@ class DecisionDetail:
     by: str | None = None
     reason: str | None = None
     answered_at: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenDetail:
+    """An answer that was given and is not among the decisions.
+
+    Attributes:
+        message: Why it was not taken; None while the process at work has not read it yet.
+        at: When that was found; when it was given where it was not read yet.
+    """
+
+    decision_id: str
+    answer: str
+    how: str
+    by: str
+    reason: str | None
+    message: str | None
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeDetail:
+    """A period without deployments, *start* to *end*, that *by* overrode."""
+
+    start: str
+    end: str
+    freeze_reason: str
+    by: str
+    reason: str
+    at: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +140,9 @@ class Details:
     result: DeploymentResult
     plan: PlanDetail | None
     decisions: tuple[DecisionDetail, ...]
+    given: tuple[GivenDetail, ...]
+    freezes: tuple[FreezeDetail, ...]
+    validation: tuple[ValidationDetail, ...]
     checks: tuple[CheckDetail, ...]
     refusals: tuple[RefusalDetail, ...]
     claims: tuple[ClaimDetail, ...]
@@ -124,14 +159,17 @@ def details(
     running: bool | None,
     latest: bool,
     claims: Sequence[ClaimDetail] = (),
+    unread: Iterable[tuple[e.Event, str]] = (),
     history_path: str = "",
+    deploy_url: str = "",
     options: Sequence[str] = (),
 ) -> Details:
     """The details of the deployment with this history.
 
     Args:
         claims: How its claim on the slot changed hands, see `claim_details`.
-        running, latest, history_path, options: See `deployment_result`.
+        unread: What was given to the process at work and not dealt with yet, with its time.
+        running, latest, history_path, deploy_url, options: See `deployment_result`.
 
     Raises:
         IllegalTransition: The history breaks the lifecycle.
@@ -151,10 +189,18 @@ def details(
         caused_by=request.caused_by,
         running=running,
         result=deployment_result(
-            deployment, history_path=history_path, deploy_url="", running=bool(running), latest=latest, options=options
+            deployment,
+            history_path=history_path,
+            deploy_url=deploy_url,
+            running=bool(running),
+            latest=latest,
+            options=options,
         ),
         plan=_plan(deployment),
         decisions=_decisions(history),
+        given=tuple(_given([*history, *unread])),
+        freezes=tuple(FreezeDetail(**asdict(event), at=time) for event, time in history if isinstance(event, e.FreezeOverridden)),
+        validation=validation_details(history),
         checks=tuple(_check(event, time) for event, time in history if isinstance(event, e.CheckRecorded)),
         refusals=tuple(
             RefusalDetail(rule=event.rule, message=event.message, at=time)
@@ -174,10 +220,10 @@ def claim_details(deployment_id: str, slot_history: Iterable[tuple[e.Event, str,
     """How the claim of *deployment_id* changed hands, from (event, time, actor) of its slot's stream."""
     found = []
     for event, time, actor in slot_history:
-        if isinstance(event, e.SlotTaken) and event.deployment_id == deployment_id and event.taken_over_from:
+        if isinstance(event, SlotTaken) and event.deployment_id == deployment_id and event.taken_over_from:
             former = event.taken_over_from
             found.append(ClaimDetail(what=TAKEN_OVER, at=time, by=actor, former_holder=former, reason=None, killed=False))
-        elif isinstance(event, e.SlotReleased) and event.deployment_id == deployment_id and event.by:
+        elif isinstance(event, SlotReleased) and event.deployment_id == deployment_id and event.by:
             former, reason = event.former_holder, event.reason
             found.append(
                 ClaimDetail(what=RELEASED, at=time, by=event.by, former_holder=former, reason=reason, killed=event.killed)
@@ -213,6 +259,20 @@ def _decisions(history: History) -> tuple[DecisionDetail, ...]:
             reason = event.reason or None
             found.append(replace(asked, answer=event.answer, how=event.how, by=event.by, reason=reason, answered_at=time))
     return tuple(found)
+
+
+def _given(history: History) -> Iterable[GivenDetail]:
+    for event, time in history:
+        if isinstance(event, e.DecisionNotTaken | DecisionGiven):
+            yield GivenDetail(
+                decision_id=event.decision_id,
+                answer=event.answer,
+                how=event.how,
+                by=event.by,
+                reason=event.reason or None,
+                message=event.message if isinstance(event, e.DecisionNotTaken) else None,
+                at=time,
+            )
 
 
 def _check(event: e.CheckRecorded, time: str) -> CheckDetail:

@@ -64,7 +64,7 @@ def _prepare(deployment: Deployment) -> list[str]:
 
 
 def _ended(deployment: Deployment) -> list[list[str]]:
-    way_back = [["rollback", deployment.id]] if _can_go_back(deployment) else []
+    way_back, report = [["rollback", deployment.id]] if _can_go_back(deployment) else [], ["incident", deployment.id]
     match deployment.state:
         case State.VERIFIED:
             # Without an ID these mean the newest deployment of the primary target.
@@ -75,9 +75,9 @@ def _ended(deployment: Deployment) -> list[list[str]]:
         case State.FAILED:
             return [["logs", deployment.id], _again(deployment), *way_back, ["abort", deployment.id]]
         case State.ROLLED_BACK:
-            return [["logs", deployment.id], _again(deployment)]
+            return [["logs", deployment.id], _again(deployment), report]
         case State.ROLLBACK_FAILED:
-            return [["logs", deployment.id], ["rollback", deployment.id]]
+            return [["logs", deployment.id], ["rollback", deployment.id], report]
     return way_back
 
 

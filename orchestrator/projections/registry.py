@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from eventstore.projection import Projection
 
 READ_MODELS: tuple[tuple[str, int], ...] = (
-    ("deployments", 1),
-    ("deploy_history", 3),
+    ("deployments", 2),
+    ("deploy_history", 4),
     ("releases", 2),
     ("slots", 2),
     ("metrics", 1),
+    ("notifications", 1),
+    ("validations", 1),
 )
 """(name, version) of each; a test compares them with `inline`."""
 
@@ -26,7 +28,17 @@ def inline() -> tuple[Projection, ...]:
     from orchestrator.projections.deploy_history import HistoryProjection
     from orchestrator.projections.deployments_fold import DeploymentsProjection
     from orchestrator.projections.metrics_fold import MetricsProjection
+    from orchestrator.projections.notifications import NotificationsProjection
     from orchestrator.projections.releases import ReleasesProjection
     from orchestrator.projections.slots import SlotsProjection
+    from orchestrator.projections.validations import ValidationsProjection
 
-    return (DeploymentsProjection(), HistoryProjection(), ReleasesProjection(), SlotsProjection(), MetricsProjection())
+    return (
+        DeploymentsProjection(),
+        HistoryProjection(),
+        ReleasesProjection(),
+        SlotsProjection(),
+        MetricsProjection(),
+        NotificationsProjection(),
+        ValidationsProjection(),
+    )

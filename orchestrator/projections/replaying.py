@@ -13,6 +13,7 @@ import orjson
 
 from eventstore.events import RecordedEvent
 from orchestrator.domain import events as e
+from orchestrator.domain import validation_events as v
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import IllegalTransition
 
@@ -104,8 +105,11 @@ def _prepared(event: e.DeploymentPrepared) -> str:
 
 
 def _made(event: e.DecisionMade) -> str:
-    why = f": {event.reason}" if event.reason else ""
-    return f"{event.decision_id} = {event.answer} by {event.by} ({event.how}){why}"
+    return f"{event.decision_id} = {event.answer} by {event.by} ({event.how}){_why(event)}"
+
+
+def _why(event: e.DecisionMade | e.DeploymentApproved | e.FreezeOverridden) -> str:
+    return f": {event.reason}" if event.reason else ""
 
 
 def _succeeded(event: e.StepSucceeded) -> str:
@@ -144,6 +148,9 @@ _SUMMARIES: dict[type[e.Event], Callable[[Any], str]] = {
     e.DeploymentRequested: _requested,
     e.DecisionRequested: lambda event: f"{event.decision_id}: {event.question}",
     e.DecisionMade: _made,
+    e.DecisionNotTaken: lambda event: f"{event.decision_id} = {event.answer} by {event.by}, not taken: {event.message}",
+    e.DeploymentApproved: lambda event: f"{_digest(event.plan_digest)} by {event.by} ({event.how})" + _why(event),
+    e.FreezeOverridden: lambda event: f"until {event.end}, by {event.by}" + _why(event),
     e.TargetSelected: lambda event: f"{event.target} ({event.how})",
     e.ModeSelected: lambda event: f"{event.mode} ({event.how})",
     e.DeploymentPrepared: _prepared,
@@ -151,6 +158,11 @@ _SUMMARIES: dict[type[e.Event], Callable[[Any], str]] = {
     e.DeploymentSimulated: lambda event: "checks passed" if event.success else "checks failed",
     e.DeploymentConfirmed: lambda event: f"{_digest(event.plan_digest)} by {event.by} ({event.how})",
     e.DeploymentRefused: lambda event: f"{event.rule}: {event.message}",
+    v.ValidationTakenIn: lambda event: (
+        f"{event.report['readiness']['recommendation']}, score {event.report['readiness']['score']}, by {event.by}"
+    ),
+    v.WarningsAccepted: lambda event: f"{', '.join(event.checks)} by {event.by}: {event.reason}",
+    v.ValidationApplied: lambda event: f"{event.validation_id or 'handed in'}: {event.recommendation}, score {event.score}",
     e.ExecutionStarted: lambda event: f"slot held at epoch {event.epoch}",
     e.StepStarted: lambda event: f"{_step(event)} [{event.number}/{event.total}], attempt {event.attempt}",
     e.StepProbed: lambda event: f"{_step(event)}: {event.answer}: {event.detail}",

@@ -51,7 +51,7 @@ class SlotResult:
 
 @dataclass(frozen=True, kw_only=True)
 class SlotList:
-    """Every slot that was ever taken, in the order of their names."""
+    """Slots that were ever taken, in the order of their names."""
 
     slots: tuple[SlotResult, ...]
 
@@ -78,14 +78,17 @@ class ReleaseResult:
     next: tuple[str, ...]
 
 
-def slot_list(reader: EventReader | None, liveness: Liveness) -> SlotList:
-    """All slots of the store.
+def slot_list(reader: EventReader | None, liveness: Liveness, project: str | None = None) -> SlotList:
+    """The slots of *project*, or of all that share the store.
 
     Args:
         reader: None while nothing was ever recorded.
         liveness: Whether the holder's process lives.
     """
-    return SlotList(slots=tuple(_slot(reader, each, liveness) for each in slots.holders(reader)) if reader is not None else ())
+    if reader is None:
+        return SlotList(slots=())
+    holders = [each for each in slots.holders(reader) if project in (None, each.project)]
+    return SlotList(slots=tuple(_slot(reader, each, liveness) for each in holders))
 
 
 def next_after_release(deployment_id: str, options: Sequence[str]) -> tuple[str, ...]:

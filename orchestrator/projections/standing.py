@@ -10,19 +10,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.lifecycle import BEFORE_EXECUTION, UNDER_WAY
 from orchestrator.projections import deployments, releases, slots
 from orchestrator.projections.deployments_table import FAILED, ROLLED_BACK, DeploymentRow
-from orchestrator.projections.next_commands import next_commands
+from orchestrator.projections.pipeline import SetupFile, Stage, ValidationStanding, pipeline
 
 if TYPE_CHECKING:
     from eventstore.store import EventReader
+    from orchestrator.domain.deployment import Deployment
 
 RUNS, INTERRUPTED, UNSURE, WAITS, CLAIMS = "running", "interrupted", "running or interrupted", "waiting", "claims its slot"
 MOST_SHOWN = 10
 
-Fold = Callable[["EventReader", str], Deployment]
+Fold = Callable[["EventReader", str], "Deployment"]
 AtWork = Callable[[slots.Holder], bool | None]
 Item = TypeVar("Item", releases.LiveRelease, DeploymentRow)
 
@@ -108,6 +107,9 @@ class Standing:
     """See the module. *next*: commands, the most pressing first."""
 
     configuration: Configuration
+    pipeline: tuple[Stage, ...]
+    setup_files: tuple[SetupFile, ...]
+    validations: tuple[ValidationStanding, ...]
     targets: tuple[TargetStanding, ...]
     unfinished: tuple[Unfinished, ...]
     last_failure: Failure | None
@@ -121,25 +123,41 @@ def standing(
     fold: Fold,
     at_work: AtWork,
     options: Sequence[str] = (),
+    project: str | None = None,
+    setup_files: Sequence[SetupFile] = (),
+    validations: Sequence[ValidationStanding] = (),
 ) -> Standing:
     """How the project stands.
 
     Args:
         reader: None while nothing was ever recorded.
+        project: Its name where *configuration* does not say it, since the file cannot be used.
         fold: Gives a deployment by its ID.
         at_work: Whether the process that claims a slot still runs; None when that cannot be told.
         options: What every command for this project needs besides, for example ``["--dir", "shop"]``.
     """
-    project = configuration.project
+    project = configuration.project or project
     lives = _of_project(releases.live_slots(reader), project) if reader is not None else []
     unfinished = _unfinished(reader, project, fold, at_work, options) if reader is not None else ()
     targets = tuple(_targets(configuration, lives))
+    stages = pipeline(
+        configured=configuration.found,
+        problem=configuration.problem is not None,
+        path=configuration.path,
+        files=setup_files,
+        validations=validations,
+        live=[f"{each.live_version} on {each.environment}/{each.target}" for each in targets if each.live_version],
+        commands=(_command(options, "init"), _validate(validations, options), _command(options, "execute")),
+    )
     return Standing(
         configuration=configuration,
+        pipeline=stages,
+        setup_files=tuple(setup_files),
+        validations=tuple(validations),
         targets=targets,
         unfinished=unfinished,
         last_failure=_last_failure(reader, project) if reader is not None else None,
-        next=tuple(_next(configuration, targets, unfinished, options)),
+        next=tuple(_next(configuration, targets, unfinished, validations, options)),
     )
 
 
@@ -207,6 +225,8 @@ def _unfinished(
 
 
 def _situation(row: DeploymentRow, holder: slots.Holder | None, alive: bool | None) -> str:
+    from orchestrator.domain.lifecycle import BEFORE_EXECUTION, UNDER_WAY  # costs time that a project at rest need not wait
+
     if alive:
         return RUNS
     if row.state in UNDER_WAY:
@@ -218,6 +238,8 @@ def _situation(row: DeploymentRow, holder: slots.Holder | None, alive: bool | No
 def _way_on(row: DeploymentRow, situation: str, deployment: Deployment, options: Sequence[str]) -> tuple[str, ...]:
     if situation == CLAIMS:
         return (_command(options, "resume", row.id),)
+    from orchestrator.projections.next_commands import next_commands
+
     return next_commands(deployment, running=situation == RUNS, options=options)
 
 
@@ -243,6 +265,7 @@ def _next(
     configuration: Configuration,
     targets: Iterable[TargetStanding],
     unfinished: Sequence[Unfinished],
+    validations: Sequence[ValidationStanding],
     options: Sequence[str],
 ) -> Iterable[str]:
     if unfinished and unfinished[0].situation != WAITS:
@@ -254,7 +277,19 @@ def _next(
     yield from (_command(options, "show", place.in_doubt) for place in targets if place.in_doubt)
     yield from (each.next[0] for each in unfinished[:1])
     if configuration.problem is None:
+        if _to_validate(validations):
+            yield _validate(validations, options)
         yield _command(options, "execute")
+
+
+def _to_validate(validations: Sequence[ValidationStanding]) -> list[ValidationStanding]:
+    return [each for each in validations if each.required and not each.good]
+
+
+def _validate(validations: Sequence[ValidationStanding], options: Sequence[str]) -> str:
+    """Of the first target that needs it; of the one that is meant when none is named, where none does."""
+    first = next(iter(_to_validate(validations)), None)
+    return _command(options, "validate", *(["--target", first.target] if first is not None and len(validations) > 1 else []))
 
 
 def _command(options: Sequence[str], *words: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.projections.buckets import ERROR
 from orchestrator.projections.metrics import Durations, Metrics, SlotMetrics
 from orchestrator.projections.metrics_tables import OUTCOMES
-from orchestrator.rendering.text import duration
+from orchestrator.rendering.text import duration, one_line
 
 NONE_YET = "No deployments yet. Next: pop-deploy\n"
 
@@ -22,13 +22,29 @@ def document(metrics: Metrics) -> dict[str, Any]:
     }
 
 
-def text(metrics: Metrics) -> str:
-    """Two tables: attempts with their outcomes, then durations of deployments, rollbacks and steps."""
+def text(metrics: Metrics, *, projects: bool = False) -> str:
+    """Two tables: attempts with their outcomes, then durations of deployments, rollbacks and steps.
+
+    Args:
+        projects: With a column for whose they are.
+    """
     if not metrics.slots:
         return NONE_YET
     slots = [*metrics.slots, *([metrics.total] if len(metrics.slots) > 1 else [])]
-    outcomes = _aligned([("TARGET", "ATTEMPTS", "SUCCESS RATE", *map(_words, OUTCOMES), "DRY RUNS"), *map(_outcomes, slots)])
-    times = _aligned([("TARGET", "WHAT", "COUNT", "P50", "P95", "FAILED"), *(row for slot in slots for row in _times(slot))])
+    whose = _whose if projects else lambda _slot: ()
+    first = ("PROJECT", "TARGET") if projects else ("TARGET",)
+    outcomes = _aligned(
+        [
+            (*first, "ATTEMPTS", "SUCCESS RATE", *map(_words, OUTCOMES), "DRY RUNS"),
+            *((*whose(slot), *_outcomes(slot)) for slot in slots),
+        ]
+    )
+    times = _aligned(
+        [
+            (*first, "WHAT", "COUNT", "P50", "P95", "FAILED"),
+            *((*whose(slot), *row) for slot in slots for row in _times(slot)),
+        ]
+    )
     return f"{outcomes}\n{times}\nPercentiles are at most {ERROR:.0%} off.\n"
 
 
@@ -71,6 +87,10 @@ def _times(slot: SlotMetrics) -> Iterable[tuple[str, ...]]:
 
 def _ms(milliseconds: float | None) -> str:
     return duration(milliseconds / 1000) if milliseconds is not None else "-"
+
+
+def _whose(slot: SlotMetrics) -> tuple[str, ...]:
+    return (one_line(slot.project or ""),)
 
 
 def _name(slot: SlotMetrics) -> str:

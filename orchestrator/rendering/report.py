@@ -180,6 +180,7 @@ def _facts(result: DeploymentResult) -> str:
         ("Deployment ID", result.deployment_id),
         ("Image", result.image),
         ("Plan", result.plan_digest if planned_only else None),
+        ("Incident report", result.incident_report),
     ]
     return "".join(f"{name}: {one_line(value)}\n" for name, value in facts if value)
 

@@ -1,7 +1,8 @@
-"""JSON schemas of what the commands print with ``--json``, made from the dataclasses that are printed: `schema`, `SCHEMAS`.
+"""JSON schemas of what the commands print with ``--json``, made from the types that are printed: `schema`, `schemas`.
 
-Published in ``docs/schemas`` by ``python -m orchestrator.rendering.schemas --write docs/schemas``; a test compares. Every key is
-always there, so all are required. More keys may come: a reader must not refuse those it does not know.
+Which command prints what stands in `outputs`. Published in ``docs/schemas`` by ``python -m orchestrator.rendering.schemas --write
+docs/schemas``; a test compares. All keys are required but those of a TypedDict that says otherwise. More keys may come: a reader
+must not refuse those it does not know.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from orchestrator.projections.command_results import PrepareResult, RollbackResult, VerifyResult
 from orchestrator.projections.decision_required import DecisionRequired
-from orchestrator.projections.deployment_result import DeploymentResult
-from orchestrator.projections.init_result import InitResult
+from orchestrator.rendering.documents import ErrorDocument
+from orchestrator.rendering.outputs import OUTPUTS
 
 Schema = dict[str, Any]
 
@@ -36,7 +36,7 @@ _ATTRIBUTE = re.compile(r"^(\w+): (.*)$")
 
 
 def schema(name: str, root: type) -> Schema:
-    """The JSON Schema (2020-12) of the dataclass *root*; other dataclasses in it stand in ``$defs``."""
+    """The JSON Schema (2020-12) of the dataclass or TypedDict *root*; others in it stand in ``$defs``."""
     definitions: dict[str, Schema] = {}
     described = _of_class(root, definitions)
     return {
@@ -65,16 +65,25 @@ def decision_required_schema() -> Schema:
     }
 
 
+def error_schema() -> Schema:
+    """Of ``{"success": false, "error": {...}}``; an error may have keys of its own."""
+    found = schema("error", ErrorDocument)
+    found["$defs"]["ErrorBody"]["additionalProperties"] = True
+    return found
+
+
 def schemas() -> dict[str, Schema]:
-    """Name to schema, of all that are published."""
-    roots: dict[str, type] = {
-        "deployment_result": DeploymentResult,
-        "init_result": InitResult,
-        "prepare_result": PrepareResult,
-        "rollback_result": RollbackResult,
-        "verify_result": VerifyResult,
-    }
-    return {**{name: schema(name, root) for name, root in roots.items()}, "decision_required": decision_required_schema()}
+    """Name to schema, of all that are published.
+
+    Raises:
+        ValueError: Two answers have the same name.
+    """
+    roots: dict[str, type] = {}
+    for name, root in (each for answers in OUTPUTS.values() for each in answers.items()):
+        if roots.setdefault(name, root) is not root:
+            raise ValueError(f"two different answers are called {name}")
+    made = {name: schema(name, root) for name, root in roots.items()}
+    return dict(sorted({**made, "decision_required": decision_required_schema(), "error": error_schema()}.items()))
 
 
 def rendered(one: Schema) -> str:
@@ -89,24 +98,31 @@ def write(directory: Path) -> None:
 
 
 def _of_class(cls: type, definitions: dict[str, Schema]) -> Schema:
-    hints, described = get_type_hints(cls), _attributes(cls)
-    names = [field.name for field in fields(cls)]
+    hints, described = get_type_hints(cls, include_extras=True), _attributes(cls)
+    names = [field.name for field in fields(cls)] if is_dataclass(cls) else list(hints)
     properties = {name: _of_type(hints[name], definitions) | described.get(name, {}) for name in names}
     summary = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
-    return {"description": summary, "type": "object", "properties": properties, "required": names}
+    required = [name for name in names if get_origin(hints[name]) is not NotRequired]
+    return {"description": summary, "type": "object", "properties": properties, "required": required}
 
 
 def _of_type(hint: Any, definitions: dict[str, Schema]) -> Schema:
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
-    if is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and (is_dataclass(hint) or is_typeddict(hint)):
         if hint.__name__ not in definitions:
             definitions[hint.__name__] = {}
             definitions[hint.__name__] = _of_class(hint, definitions)
         return {"$ref": f"#/$defs/{hint.__name__}"}
     if isinstance(hint, type) and issubclass(hint, Enum):
         return {"type": "string", "enum": [str(member) for member in hint]}
+    return _of_generic(hint, definitions)
+
+
+def _of_generic(hint: Any, definitions: dict[str, Schema]) -> Schema:
     origin, arguments = get_origin(hint), get_args(hint)
+    if origin is NotRequired:
+        return _of_type(arguments[0], definitions)
     if origin in {Union, types.UnionType}:
         return _union([_of_type(each, definitions) for each in arguments])
     if origin in {tuple, list, Sequence}:

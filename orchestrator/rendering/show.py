@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from orchestrator.projections.details import CheckDetail, ClaimDetail, DecisionDetail, Details
+from orchestrator.projections.deployment_result import DeploymentResult
+from orchestrator.projections.details import CheckDetail, ClaimDetail, DecisionDetail, Details, GivenDetail
 from orchestrator.projections.step_logs import StepLog
+from orchestrator.projections.validation_details import ValidationDetail
 from orchestrator.rendering.history import when
 from orchestrator.rendering.progress import check_line
 from orchestrator.rendering.report import closing, error_text, failed_steps, mode_line, next_line, planned, ran, section
@@ -33,6 +35,8 @@ def text(details: Details, *, paint: Paint) -> str:
     return (
         head
         + section("Decisions", map(_decision, details.decisions))
+        + section("Given", map(_given, details.given))
+        + section("Validation", map(_validation, details.validation))
         + section(
             "Refused", (f"  {when(refusal.at)}  {refusal.rule}: {one_line(refusal.message)}" for refusal in details.refusals)
         )
@@ -64,6 +68,9 @@ def _head(details: Details, paint: Paint) -> Iterable[str]:
         ("Requested", f"{_time(details.requested_at)} by {details.actor}{f' ({details.ci})' if details.ci else ''}"),
         ("Reason", details.reason),
         ("Caused by", details.caused_by),
+        ("Approved", _approved(result)),
+        ("Confirmed", _confirmed(result)),
+        ("Freeze overridden", _freezes(details)),
         ("Finished", _time(result.finished_at) if result.finished_at else None),
         ("Took", duration(result.duration_ms / 1000) if result.duration_ms is not None else None),
         ("Plan", plan.digest if plan else None),
@@ -105,6 +112,40 @@ def _decision(decision: DecisionDetail) -> str:
     why = f": {one_line(decision.reason)}" if decision.reason else ""
     made = f"{decision.decision_id} = {decision.answer}"
     return f"  {made} by {one_line(decision.by or '?')} ({decision.how}), {_time(decision.answered_at or '')}{why}"
+
+
+def _given(given: GivenDetail) -> str:
+    why = f": {one_line(given.reason)}" if given.reason else ""
+    what = "not read yet by the process at work" if given.message is None else f"not taken: {one_line(given.message)}"
+    return f"  {when(given.at)}  {given.decision_id} = {given.answer} by {one_line(given.by)} ({given.how}){why}; {what}"
+
+
+def _validation(found: ValidationDetail) -> str:
+    """``applied: validate-20260318-143022-k3f9, GO, score 100``"""
+    report = found.validation_id or "a report that was handed in"
+    verdict = f", {found.recommendation}, score {found.score}" if found.recommendation else ""
+    by = f" by {one_line(found.by)}" if found.by else ""
+    checks = f"; warnings: {one_line(', '.join(found.checks))}" if found.checks else ""
+    why = f": {one_line(found.reason)}" if found.reason else ""
+    return f"  {when(found.at)}  {found.what.replace('_', ' ')}{by}: {report}{verdict}{checks}{why}"
+
+
+def _confirmed(result: DeploymentResult) -> str | None:
+    made = result.confirmation
+    if made is None:
+        return None
+    others = f", approved by {', '.join(each.by for each in result.approvals)}" if result.approvals else ""
+    return f"{_time(made.at)} by {made.by} ({made.how}){others}{': ' + made.reason if made.reason else ''}"
+
+
+def _approved(result: DeploymentResult) -> str | None:
+    """While others have still to approve."""
+    return ", ".join(each.by for each in result.approvals) if result.confirmation is None else None
+
+
+def _freezes(details: Details) -> str | None:
+    said = (f"until {each.end} by {each.by}: {each.reason}" for each in details.freezes)
+    return "; ".join(said)
 
 
 def _claim(claim: ClaimDetail) -> str:

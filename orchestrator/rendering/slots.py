@@ -17,16 +17,22 @@ _STATES = {LIVING: "held", STOPPED: "held, stopped", DEAD: "claimed, dead"}
 _COLOURS = {LIVING: "green", STOPPED: "yellow", DEAD: "red"}
 
 
-def table(listed: SlotList, *, paint: Paint) -> str:
-    """One line a slot."""
+def table(listed: SlotList, *, paint: Paint, projects: bool = False) -> str:
+    """One line a slot. *projects*: with a column for whose it is."""
     if not listed.slots:
         return NONE_YET
     lines = [_HEAD, *map(_cells, listed.slots)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
-    text = [_line(_HEAD, widths)]
+    if projects:
+        lines = [
+            (name, *line)
+            for name, line in zip(("PROJECT", *(one_line(each.project) for each in listed.slots)), lines, strict=True)
+        ]
+    state = lines[0].index("STATE")
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [_line(lines[0], widths)]
     for slot, cells in zip(listed.slots, lines[1:], strict=True):
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-        padded[1] = paint(padded[1], _COLOURS[slot.holder]) if slot.holder in _COLOURS else padded[1]
+        padded[state] = paint(padded[state], _COLOURS[slot.holder]) if slot.holder in _COLOURS else padded[state]
         text.append("  ".join(padded).rstrip())
     return "\n".join(text) + "\n"
 

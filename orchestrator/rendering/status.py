@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from orchestrator.projections.pipeline import DONE, MISSING, OPTIONAL, PARTLY, Stage
 from orchestrator.projections.standing import (
     CLAIMS,
     INTERRUPTED,
@@ -21,14 +22,16 @@ from orchestrator.rendering.text import one_line, tail
 Paint = Callable[[str, str], str]
 
 LONGEST_ERROR = 300
+_COLOURS = {DONE: "green", PARTLY: "yellow", MISSING: "red"}
 
 
 def text(standing: Standing, *, paint: Paint) -> str:
-    """Targets and what is live there, what is unfinished with its way on, the last failure, the next command."""
+    """How far it has come, what is live where, what is unfinished with its way on, the last failure, the next command."""
     title = standing.configuration.project or "pop-deploy"
     return (
         f"{title}\n{'=' * len(title)}\n"
         + _configuration(standing.configuration, paint)
+        + section("Pipeline", _pipeline(standing.pipeline, paint))
         + section("Targets", _targets(standing.targets, paint))
         + section("Unfinished", (line for each in standing.unfinished for line in _unfinished(each, paint)))
         + (section("Last failure", [_failure(standing.last_failure)]) if standing.last_failure else "")
@@ -44,6 +47,14 @@ def _configuration(configuration: Configuration, paint: Paint) -> str:
         return f"{path}: valid\n"
     lines = tail(configuration.problem, 20)
     return f"{path}: {paint('not valid', 'red')}\n" + "".join(f"  {line}\n" for line in lines)
+
+
+def _pipeline(stages: Iterable[Stage], paint: Paint) -> Iterable[str]:
+    stages = tuple(stages)
+    width = max(len(stage.name) for stage in stages)
+    for stage in stages:
+        status, colour = stage.status.ljust(len(OPTIONAL)), _COLOURS.get(stage.status)
+        yield f"  {stage.name.ljust(width)}  {paint(status, colour) if colour else status}  {one_line(stage.detail)}"
 
 
 def _targets(targets: Iterable[TargetStanding], paint: Paint) -> Iterable[str]:

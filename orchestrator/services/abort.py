@@ -22,26 +22,26 @@ def abort(workspace: Workspace, journal: Journal, *, reason: str, answer: e.Deci
             unless another deployment has begun in its slot since its claim was released: then nothing can finish it.
         SlotHeld: It is running: stop that process instead.
     """
-    deployment = journal.deployment
+    deployment, by = journal.deployment, answer.by if answer is not None else workspace.actor
     newer = superseded_by(workspace, journal)
     if newer is not None and Trigger.ABORT not in allowed(deployment.state):
-        _end(workspace, journal, answer, _left_behind(workspace, deployment, newer, reason))
+        _end(workspace, journal, answer, _left_behind(by, deployment, newer, reason))
         return
     deployment.require(Trigger.ABORT)
-    _end(workspace, journal, answer, deployment.abort(by=workspace.actor, reason=reason))
+    _end(workspace, journal, answer, deployment.abort(by=by, reason=reason))
 
 
 def give_up_rollback(workspace: Workspace, journal: Journal, *, reason: str, answer: e.DecisionMade) -> None:
     """The same for a way back of which a person says that it cannot be finished."""
     journal.deployment.require(Trigger.FAIL_ROLLBACK)
     running = journal.deployment.running_step
-    message = f"given up by {workspace.actor}: nobody knows whether this step was done" + (f" ({reason})" if reason else "")
+    message = f"given up by {answer.by}: nobody knows whether this step was done" + (f" ({reason})" if reason else "")
     _end(workspace, journal, answer, e.RollbackFailed(step=running.step.name if running else "", message=message))
 
 
-def _left_behind(workspace: Workspace, deployment: Deployment, newer: str, reason: str) -> e.Event:
+def _left_behind(by: str, deployment: Deployment, newer: str, reason: str) -> e.Event:
     """The end of a release that was never verified, or of a way back, in whose place another deployment has begun."""
-    message = f"given up by {workspace.actor}: {newer} has begun there since" + (f" ({reason})" if reason else "")
+    message = f"given up by {by}: {newer} has begun there since" + (f" ({reason})" if reason else "")
     if deployment.state is State.ROLLING_BACK:
         return e.RollbackFailed(step="", message=message)
     return deployment.fail("", message)

@@ -9,9 +9,9 @@ import orjson
 
 from eventstore import EventReader, EventStoreError, RecordedEvent
 from orchestrator.domain.errors import PopDeployError
-from orchestrator.domain.events import AnchorFailed
 from orchestrator.domain.ids import AUDIT_STREAM
 from orchestrator.domain.lifecycle import ENDED
+from orchestrator.domain.side_events import AnchorFailed
 from orchestrator.services.codec import CODEC
 from orchestrator.services.repository import Journal
 from orchestrator.services.workspace import Workspace

@@ -14,7 +14,7 @@ import orjson
 
 from eventstore import EventReader
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.ids import id_of, stream_of
+from orchestrator.domain.ids import decisions_of, id_of, stream_of
 from orchestrator.domain.lifecycle import ENDED
 from orchestrator.domain.plan import Slot
 from orchestrator.projections import deployments, releases
@@ -49,7 +49,7 @@ def streams_to_archive(reader: EventReader, before: str, keep: int = KEEP) -> li
     for deployment_id in _ended(reader, before):
         stream = stream_of(deployment_id)
         if deployment_id not in needed and _last_time(reader, stream) < before:
-            answers = f"decisions-{deployment_id}"
+            answers = decisions_of(deployment_id)
             found += [stream, *([answers] if reader.version(answers) >= 0 else [])]
     return found
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import orchestrator.domain.notification_events
+import orchestrator.domain.side_events
+import orchestrator.domain.validation_events  # noqa: F401 - their events are among EVENTS then
 from eventstore import Codec
 from orchestrator.domain.events import EVENTS
 

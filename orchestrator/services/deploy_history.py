@@ -1,4 +1,4 @@
-"""Keeping `history` in deploy.json in step with the store, and taking in what others wrote there.
+"""Keeping `history` in deploy.json in step with the store, and taking in what others wrote there or edited elsewhere in the file.
 
 The file is written last, after the events; every writing command compares it with what it should show, so a crash in between
 costs nothing.
@@ -6,14 +6,16 @@ costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from orchestrator.domain.errors import Interrupted, PopDeployError
-from orchestrator.domain.events import HistoryImported
 from orchestrator.domain.outside_history import outside_records
+from orchestrator.domain.side_events import HistoryImported
 from orchestrator.projections import deploy_history
+from orchestrator.services import configuration
 from orchestrator.services.codec import CODEC
 from orchestrator.services.workspace import Workspace
 
@@ -31,12 +33,26 @@ def publish_history(workspace: Workspace) -> str | None:
     """
     try:
         with workspace.stop.breakable(2):  # others may keep its lock for seconds
-            workspace.history_file.publish(lambda existing: _render(workspace, existing))
+            workspace.history_file.publish(
+                lambda existing: _render(workspace, existing), lambda document: _look(workspace, document)
+            )
     except Interrupted as stopped:
         return f"{workspace.history_file.path}: not written: {stopped}. {EVENTS_SAFE}"
     except PopDeployError as error:
         return str(error)
     return None
+
+
+def _look(workspace: Workspace, document: Mapping[str, Any]) -> None:
+    with workspace.stop.breakable(0):
+        configuration.take_in(
+            workspace.store,
+            workspace.config.project_name,
+            document,
+            actor=workspace.actor,
+            host=workspace.here.host,
+            mask=workspace.mask,
+        )
 
 
 def _render(workspace: Workspace, existing: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -60,7 +76,9 @@ def _take_in(workspace: Workspace, existing: list[dict[str, Any]]) -> None:
         return
     metadata = orjson.dumps({"actor": "outside", "host": workspace.here.host, "taken_in_by": workspace.actor})
     events = [
-        CODEC.encode(HistoryImported(project=project, identity=found.identity, record=found.record), metadata)
+        CODEC.encode(
+            HistoryImported(project=project, identity=found.identity, record=orjson.dumps(found.record).decode()), metadata
+        )
         for found in outside
     ]
     store.append(IMPORT_STREAM, events, expected_version=store.version(IMPORT_STREAM))

@@ -7,13 +7,15 @@ road. The table at the foot is the index: state -> what is done next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from eventstore import GuardFailed, WrongExpectedVersion
 from orchestrator.config import ResolvedTarget, rules
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import (
+    AbortAsked,
     DecisionOpen,
     Interrupted,
     OutcomeUnknown,
@@ -26,9 +28,12 @@ from orchestrator.domain.errors import (
 from orchestrator.domain.execution import StepRecord
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.policy import check_environment
-from orchestrator.domain.questions import CONFIRM_DEPLOY
+from orchestrator.domain.questions import CONFIRM_DEPLOY, DEPLOY_MODE, DEPLOY_TARGET
 from orchestrator.projections import deployments
-from orchestrator.services.confirm import confirm
+from orchestrator.services.confirm import confirm, confirmation_detail, may_confirm
+from orchestrator.services.decide import take_over
+from orchestrator.services.decisions import stoppable
+from orchestrator.services.freezes import override_freeze
 from orchestrator.services.planning import Planned, make_plan, open_target
 from orchestrator.services.prepare import prepare
 from orchestrator.services.repository import Journal, fold
@@ -38,6 +43,7 @@ from orchestrator.services.rollback import begin_automatic, go_back
 from orchestrator.services.settling import record_last
 from orchestrator.services.slot import give_back, hold, require_free, take
 from orchestrator.services.step_runner import interruption_noted, run_steps
+from orchestrator.services.validation_gate import Evidence, require_validated, take_in
 from orchestrator.services.verify import asked, failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
 from orchestrator.targets.base import Check, CheckStatus, Target
@@ -55,6 +61,9 @@ class Consent:
         plan_digest: ``--plan``: only this plan may run.
         interactive: Somebody can be asked: no defaults are taken.
         stop_when_prepared: `prepare`: plan and stop.
+        asks: Decisions that were answered ahead (``--answers``): they are asked, no default is taken.
+        override_freeze: ``--override-freeze``: *reason* says why a period without deployments does not hold.
+        evidence: What was said about validation.
         begun_here: The deployment was begun for this very command: if it is refused, it is closed.
     """
 
@@ -64,6 +73,9 @@ class Consent:
     plan_digest: str | None = None
     interactive: bool = False
     stop_when_prepared: bool = False
+    asks: frozenset[str] = frozenset()
+    override_freeze: bool = False
+    evidence: Evidence = field(default_factory=Evidence)
     begun_here: bool = False
 
 
@@ -78,7 +90,7 @@ def advance(workspace: Workspace, journal: Journal, consent: Consent) -> None:
     """
     ours = journal.lock is None  # not reserved by a caller, who gives it back
     try:
-        while (go_on := _next(journal.deployment)) is not None:
+        while (go_on := _after_others(workspace, journal)) is not None:
             workspace.stop.check()
             if consent.stop_when_prepared and journal.deployment.state is not State.REQUESTED:
                 return
@@ -93,16 +105,31 @@ def advance(workspace: Workspace, journal: Journal, consent: Consent) -> None:
             give_back(workspace, journal)
 
 
+def _after_others(workspace: Workspace, journal: Journal) -> Next | None:
+    """What comes next once others' answers are taken over, which may change it. What is under way needs the slot for that."""
+    deployment = journal.deployment
+    ended = _next(deployment) is None
+    try:
+        if journal.lock is not None or not deployment.under_way:
+            take_over(workspace, journal)
+    except (WrongExpectedVersion, GuardFailed):
+        if not ended:
+            raise  # else what came too late is left to whoever has written since
+    return _next(deployment)
+
+
 def _next(deployment: Deployment) -> Next | None:
     doubted = deployment.state is State.DEPLOYED and not deployment.under_way
     return None if doubted else _NEXT.get(deployment.state)
 
 
 def _request_to_plan(workspace: Workspace, journal: Journal, consent: Consent) -> None:
-    settle_target(workspace, journal, interactive=consent.interactive)
-    settle_mode(workspace, journal, interactive=consent.interactive)
+    settle_target(workspace, journal, interactive=consent.interactive or DEPLOY_TARGET.decision_id in consent.asks)
+    settle_mode(workspace, journal, interactive=consent.interactive or DEPLOY_MODE.decision_id in consent.asks)
+    if not journal.deployment.dry_run:
+        take_in(workspace, journal, consent.evidence)
     if not journal.deployment.dry_run and not consent.stop_when_prepared:
-        _require_allowed(workspace, journal)
+        _require_allowed(workspace, journal, consent)
         if consent.yes and workspace.patience.given_s:
             # Of several that have waited only one is next: what it plans must not be stale before it begins.
             take(workspace, journal)
@@ -130,20 +157,24 @@ def _plan_to_confirmation(workspace: Workspace, journal: Journal, consent: Conse
     if deployment.dry_run:
         _simulate(workspace, journal)
         return
-    _require_allowed(workspace, journal)
-    if consent.yes:
-        confirm(workspace, journal, how=consent.how, reason=consent.reason)
+    _require_allowed(workspace, journal, consent)
+    counts = consent.yes and may_confirm(workspace, deployment)
+    if counts and confirm(workspace, journal, how=consent.how, reason=consent.reason):
         return
     made = deployment.answers.get(CONFIRM_DEPLOY.decision_id)
     if made is not None and made.answer == "dry_run_first":
         journal.record(*_preflight(workspace, journal))
-    ask(journal, CONFIRM_DEPLOY, {"plan_digest": deployment.prepared.plan_digest if deployment.prepared else ""})
+    ask(journal, CONFIRM_DEPLOY, confirmation_detail(workspace, deployment))
 
 
-def _require_allowed(workspace: Workspace, journal: Journal) -> None:
+def _require_allowed(workspace: Workspace, journal: Journal, consent: Consent) -> None:
     """A live deployment may run here and now. Asked before anybody is asked to confirm it, and again before it begins."""
     deployment = journal.deployment
+    if consent.override_freeze:
+        override_freeze(workspace, journal, reason=consent.reason)
     check_environment(deployment, rules(workspace.config, deployment.requested.environment), workspace.clock.now())
+    take_in(workspace, journal, consent.evidence)
+    require_validated(workspace, journal, consent.evidence)
     require_free(workspace, journal)
 
 
@@ -174,11 +205,13 @@ def _git_check(workspace: Workspace, deployment: Deployment) -> Iterator[Check]:
 
 
 def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Consent) -> None:
-    _require_allowed(workspace, journal)
+    _require_allowed(workspace, journal, consent)
     with hold(workspace, journal):
         planned = _still_the_plan(workspace, journal)
+        # Once more: the wait for the slot may have been longer than a report is good for.
+        applied = require_validated(workspace, journal, consent.evidence)
         assert journal.guard is not None  # noqa: S101 - the slot is held
-        journal.record(journal.deployment.start(journal.guard.version))
+        journal.record(*([applied] if applied else []), journal.deployment.start(journal.guard.version))
         _run(workspace, journal, planned)
 
 
@@ -205,6 +238,7 @@ def _go_on(workspace: Workspace, journal: Journal, consent: Consent) -> None:
     with hold(workspace, journal):
         before = journal.taken_over_from or ""
         journal.record(e.DeploymentResumed(by=workspace.actor, host=workspace.here.host, taken_over_from=before))
+        take_over(workspace, journal)  # of the process before, too
         _run(workspace, journal, None)
 
 
@@ -226,9 +260,13 @@ def _run(workspace: Workspace, journal: Journal, planned: Planned | None) -> Non
 def _run_steps(workspace: Workspace, journal: Journal, target: Target) -> None:
     deployment = journal.deployment
     assert deployment.forward is not None and deployment.plan is not None  # noqa: S101 - EXECUTING implies both
-    road = Road(workspace, journal, target, deployment.forward, len(deployment.forward.records) + 1)
+    road = Road(stoppable(workspace, journal), journal, target, deployment.forward, len(deployment.forward.records) + 1)
     workspace.narrator.phase("Steps")
-    failed = run_steps(road)
+    try:
+        failed = run_steps(road)
+    except AbortAsked:
+        take_over(workspace, journal)
+        return
     if failed is not None:
         _fail_step(workspace, journal, road, failed)
         return

@@ -91,6 +91,8 @@ class Surroundings:
         renewed: Document for a file that exists (first argument), from a fresh one.
         check: Raises `ConfigError` for the bytes of a file that could not be read back.
         show: A path as people see it.
+        default: A target of a kind of which nothing was found; None for one that has no defaults (*kinds* have).
+        note: Puts the change on record as ours where there is a store: the document before, or None, and after. Never raises.
     """
 
     file: ConfigFile
@@ -102,6 +104,9 @@ class Surroundings:
     now: Callable[[], str]
     version: Callable[[], str | None]
     show: Callable[[str], str]
+    default: Callable[[str], Any]
+    kinds: tuple[str, ...]
+    note: Callable[[Mapping[str, Any] | None, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +114,7 @@ class Wish:
     """What the caller asks for; None where detection decides.
 
     Attributes:
-        targets: Names among those detected; they are written in this order, and switched on.
+        targets: Names among those detected, or kinds that have defaults; they are written in this order, and switched on.
         primary: Any enabled target of the file.
         ci: A key of `CI`.
         force: An existing file may be replaced.
@@ -131,15 +136,17 @@ def init(around: Surroundings, wish: Wish, *, options: Sequence[str] = ()) -> In
     Raises:
         AlreadyThere: There is a file and *wish* does not allow to replace it.
         ConfigError: The existing file cannot be read, or the new one could not be.
-        UsageProblem: A name that was not detected, or a primary target that is switched off. Nothing was written in any case.
+        UsageProblem: A name that was not detected and is no kind with defaults, or a primary target that is switched off. Nothing
+            was written in any case.
     """
     before = _existing(around)
     if before is not None and not wish.force:
         raise AlreadyThere(around.show(around.path))
-    chosen = _chosen(around.suggestions(), wish.targets)
+    chosen = _chosen(around, wish.targets)
     document = _document(around, wish, chosen, before)
     around.check(json.dumps(document).encode())
     backup = _write(around, document, before)
+    around.note(before.document if before is not None else None, document)
     return _result(around, document, chosen, backup, options)
 
 
@@ -151,14 +158,20 @@ def _existing(around: Surroundings) -> Snapshot | None:
     return snapshot
 
 
-def _chosen(found: Sequence[Suggestion], names: tuple[str, ...] | None) -> list[Suggestion]:
+def _chosen(around: Surroundings, names: tuple[str, ...] | None) -> list[Suggestion]:
+    found = around.suggestions()
     if names is None:
         return list(found)
     by_name = {suggestion.name: suggestion for suggestion in found}
-    unknown = [name for name in names if name not in by_name]
+    chosen = {name: by_name.get(name) or around.default(name) for name in names}
+    unknown = [name for name, suggestion in chosen.items() if suggestion is None]
     if unknown or not names:
-        raise UsageProblem(f"--targets: {', '.join(unknown) or 'no name'} was not detected here; detected: {', '.join(by_name)}")
-    return [by_name[name] for name in dict.fromkeys(names)]
+        there_are = ", ".join(dict.fromkeys((*by_name, *around.kinds)))
+        raise UsageProblem(
+            f"--targets: {', '.join(unknown) or 'no name'} was not detected here and is no kind of target that can be written; "
+            f"there are: {there_are}"
+        )
+    return list(chosen.values())
 
 
 def _document(around: Surroundings, wish: Wish, chosen: Sequence[Suggestion], before: Snapshot | None) -> Document:

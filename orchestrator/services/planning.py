@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.config import ResolvedTarget, resolve
+from orchestrator.config import ResolvedTarget, enabled_targets, resolve
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import CanaryUnsupported, UsageProblem
 from orchestrator.domain.plan import Mode, Plan, Release, Step
@@ -44,8 +44,7 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
     settings, target = open_target(workspace, deployment)
     if deployment.plan_mode is Mode.CANARY and not target.supports_canary:
         raise CanaryUnsupported(
-            f"{settings.name} is of kind {settings.kind}, which has no canary: only swarm and kubernetes have one. "
-            "Next: --mode deploy"
+            f"{settings.name} is of kind {settings.kind}, which has no canary: {_with_canary(workspace, deployment)}"
         )
     if not deployment.dry_run:
         workspace.children.stand_by()
@@ -63,6 +62,17 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
         reference=reference,
         observed=observed,
     )
+
+
+def _with_canary(workspace: Workspace, deployment: Deployment) -> str:
+    """What of this project has one, and what can be done instead."""
+    where = deployment.slot
+    others = [resolve(workspace.config, name, where.environment) for name in enabled_targets(workspace.config, where.environment)]
+    able = [each.name for each in others if workspace.make_target(each, replace(where, target=each.name)).supports_canary]
+    if not able:
+        return "only swarm and kubernetes have one. Next: --mode deploy"
+    has = "has" if len(able) == 1 else "have"
+    return f"of this deploy.json {', '.join(able)} {has} one. Next: --target {able[0]}, or --mode deploy"
 
 
 def _reference(workspace: Workspace, deployment: Deployment, kind: str) -> Release | None:
@@ -89,6 +99,12 @@ def open_target(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedT
     return settings, workspace.make_target(settings, slot)
 
 
+def source_digest(workspace: Workspace, target: Target) -> str | None:
+    """Digest of the target's inputs as they are now; None where it has none."""
+    paths = target.input_paths()
+    return workspace.files.digest(paths, target.input_excludes(), dockerignore=target.honours_dockerignore) if paths else None
+
+
 def _request(
     workspace: Workspace,
     deployment: Deployment,
@@ -101,8 +117,7 @@ def _request(
     requested = deployment.requested
     version = (facts.version if facts else None) or requested.version
     commit = facts.commit_sha if facts else requested.commit_sha
-    paths = target.input_paths()
-    source = workspace.files.digest(paths, target.input_excludes(), dockerignore=target.honours_dockerignore) if paths else None
+    source = source_digest(workspace, target)
     inputs = {
         "config": settings.digest,
         "commit": commit,

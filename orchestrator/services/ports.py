@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eventstore import Attachment, Head
 from orchestrator.domain.excludes import Excludes
 from orchestrator.domain.plan import Slot
-from orchestrator.targets.base import CheckStatus
+from orchestrator.targets.base import CheckStatus, CommandResult
+
+if TYPE_CHECKING:
+    from orchestrator.domain.notifications import Notification
+    from orchestrator.domain.receivers import Receiver
 
 
 class Lock(Protocol):
@@ -27,6 +31,12 @@ class Locks(Protocol):
 
     def notice_s(self, holder: Here) -> float:
         """How long a process that had the lock before may take to notice that it has it no more, and to stop what it does."""
+        ...
+
+
+class NamedLocks(Protocol):
+    def try_named(self, name: str) -> Lock | None:
+        """The lock called *name* in this store, or None while a living process holds it."""
         ...
 
 
@@ -138,6 +148,28 @@ class Children(Protocol):
         ...
 
 
+class CheckLog(Protocol):
+    """Runs the commands of one of `validate`'s checks and keeps what they print."""
+
+    def run(
+        self, argv: Sequence[str], *, timeout_s: float = 600.0, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> CommandResult:
+        """See `validation.base.Run`."""
+        ...
+
+    def note(self, text: str) -> None: ...
+
+    def packed(self, name: str) -> tuple[Attachment, Mapping[str, Any]] | None:
+        """All that was kept, masked, as an attachment called *name*, and its digest and size; None where nothing was."""
+        ...
+
+
+class CheckLogs(Protocol):
+    def open(self, stopped: Callable[[], bool]) -> CheckLog:
+        """A new log; once *stopped* says so its running command is ended."""
+        ...
+
+
 class StopSignal(Protocol):
     """Whether a signal asks this process to stop."""
 
@@ -177,8 +209,12 @@ class HistoryFile(Protocol):
     @property
     def path(self) -> str: ...
 
-    def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> object:
-        """Give *render* the history that stands there and write what it returns; None leaves it as it is."""
+    def publish(
+        self,
+        render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None],
+        look: Callable[[Mapping[str, Any]], None],
+    ) -> object:
+        """Show *look* all that stands there; give *render* the history, and write what it returns; None leaves it as it is."""
         ...
 
 
@@ -187,6 +223,30 @@ class Anchors(Protocol):
 
     def publish(self, store_id: str, head: Head) -> None:
         """Sign *head* and deliver it. Raises PopDeployError or OSError, with the reason in words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """How one attempt ended.
+
+    Attributes:
+        message: In words; no secret that is known to the masker of the outbox stays in it.
+        final: Trying again is no use.
+        retry_after_s: What the receiver asked for.
+    """
+
+    delivered: bool
+    message: str
+    final: bool = False
+    retry_after_s: float | None = None
+
+
+class Courier(Protocol):
+    """Brings notifications to receivers."""
+
+    def send(self, receiver: Receiver, notification: Notification) -> Sent:
+        """One attempt, within the receiver's deadline."""
         ...
 
 

@@ -26,6 +26,7 @@ def prepare(workspace: Workspace, journal: Journal) -> Planned:
             auto_rollback=planned.settings.auto_rollback,
             kind=planned.settings.kind,
             primary=planned.settings.primary,
+            by=workspace.actor,
         )
     )
     return planned

@@ -56,7 +56,7 @@ class Journal:
         return self._version
 
     def record(self, *events: Event, attachments: Sequence[Attachment] = ()) -> None:
-        """Append *events* in one transaction, then apply them.
+        """Append *events* in one transaction, then apply them at the time that the store gives them.
 
         Raises:
             WrongExpectedVersion: Somebody else wrote to this deployment; nothing was written.
@@ -69,7 +69,7 @@ class Journal:
         metadata = orjson.dumps(self._metadata(deployment_id), option=orjson.OPT_SORT_KEYS)
         new_events = [NewEvent(new.type, new.data, metadata, new.schema_version) for new, _ in clean]
         try:
-            self._version = workspace.store.append(
+            self._version, time = workspace.store.append(
                 stream_of(deployment_id),
                 new_events,
                 expected_version=self._version,
@@ -82,10 +82,22 @@ class Journal:
             except SlotLost as lost:
                 raise lost from late
             raise
-        # The store gives the time: what this process reports is to the microsecond what a replay will say.
-        time = next(iter(workspace.store.read_stream(stream_of(deployment_id), self._version - 1))).time
         for _, event in clean:
             self.deployment.apply(event, time)
+
+    def behind(self) -> bool:
+        """Whether others have recorded something since."""
+        return self._workspace.store.version(stream_of(self.deployment.id)) != self._version
+
+    def catch_up(self) -> None:
+        """Follow what others have recorded since.
+
+        Raises:
+            IllegalTransition, HistoryBroken: As `Deployment.apply` does.
+        """
+        for recorded in self._workspace.store.read_stream(stream_of(self.deployment.id), self._version):
+            self.deployment.apply(CODEC.decode(recorded), recorded.time)
+            self._version = recorded.version
 
     def check_held(self) -> None:
         """Raise SlotLost where this process held the slot and has lost it. What was not held cannot be lost."""

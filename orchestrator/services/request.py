@@ -8,7 +8,7 @@ from orchestrator.config import default_target, enabled_targets, environment_nam
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import DecisionOpen, PlanStale, UsageProblem
 from orchestrator.domain.plan import Mode
-from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, Question, which_target
+from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, DEPLOY_TARGET_NAME, Question, which_target
 from orchestrator.domain.versions import checked_version
 from orchestrator.projections import deployments
 from orchestrator.services.repository import Journal, create, fold
@@ -99,7 +99,7 @@ def settle_target(workspace: Workspace, journal: Journal, *, interactive: bool) 
     environment = deployment.requested.environment
     names, default = enabled_targets(workspace.config, environment), default_target(workspace.config, environment)
     answers = {name: made.answer for name, made in deployment.answers.items()}
-    chosen = answers.get("deploy_target_name")
+    chosen = answers.get(DEPLOY_TARGET_NAME)
     if chosen is None and answers.get("deploy_target") in ("primary", "all") and default is not None:
         chosen = default
     if chosen is None and answers.get("deploy_target") == "all":
@@ -143,16 +143,16 @@ def ask(journal: Journal, question: Question, detail: dict[str, object] | None =
     Raises:
         DecisionOpen: Always.
     """
-    deployment = journal.deployment
+    deployment, detail = journal.deployment, {**(detail or {}), **({"also": list(question.also)} if question.also else {})}
     standing = deployment.open_decision
-    if standing is None or (standing.decision_id, standing.detail) != (question.decision_id, detail or {}):
+    if standing is None or (standing.decision_id, standing.detail) != (question.decision_id, detail):
         journal.record(
             e.DecisionRequested(
                 decision_id=question.decision_id,
                 question=question.question,
                 header=question.header,
                 options=[option.to_json() for option in question.options],
-                detail=detail or {},
+                detail=detail,
             )
         )
     raise DecisionOpen(deployment.id, question.decision_id, question.question)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import NothingToRollBack
+from orchestrator.domain.execution import StepRecord
 from orchestrator.domain.lifecycle import UNDER_WAY, Trigger
 from orchestrator.domain.plan import Plan, Release, Slot
-from orchestrator.domain.policy import back_to, same_release
+from orchestrator.domain.policy import back_to, others, same_release
 from orchestrator.projections import deployments, releases
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
@@ -16,6 +20,9 @@ from orchestrator.services.slot import hold, require_idle, superseded_by
 from orchestrator.services.step_runner import interruption_noted, run_steps
 from orchestrator.services.verify import failures, passed, recorded, run_checks
 from orchestrator.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from eventstore import EventReader
 
 CANDIDATES = 100
 
@@ -79,26 +86,39 @@ def choose(workspace: Workspace, deployment: Deployment, version: str | None) ->
     Raises:
         NothingToRollBack: No verified release qualifies; says which there are.
     """
-    candidates = [found.release for found in releases.verified(workspace.store, deployment.slot, limit=CANDIDATES)]
+    return choose_from(workspace.store, deployment, version)
+
+
+def choose_from(reader: EventReader, deployment: Deployment, version: str | None = None) -> Release:
+    """`choose`, for those that only read."""
+    return back_to(deployment, _suitable(reader, deployment, named=version is not None), version)
+
+
+def can_be_named(reader: EventReader, deployment: Deployment) -> list[releases.VerifiedRelease]:
+    """Every release that ``--to`` may name, those that were live last first."""
+    suitable = others(deployment, _suitable(reader, deployment, named=True))
+    return [found for found in releases.verified(reader, deployment.slot, limit=CANDIDATES) if found.release in suitable]
+
+
+def _suitable(reader: EventReader, deployment: Deployment, *, named: bool) -> list[Release]:
+    candidates = [found.release for found in releases.verified(reader, deployment.slot, limit=CANDIDATES)]
     makers = [release.deployment_id for release in candidates if release.deployment_id is not None]
-    rows = {row.id: row for row in deployments.get(workspace.store, *makers, deployment.id)}
+    rows = {row.id: row for row in deployments.get(reader, *makers, deployment.id)}
     own = rows[deployment.id]
     # Another kind's release cannot be brought back. And back means back: what was deployed later and left again is only gone to
     # when it is named.
     made = ((rows.get(release.deployment_id or ""), release) for release in candidates)
-    suitable = [
-        release
-        for by, release in made
-        if by is not None and by.kind == own.kind and (version is not None or by.position < own.position)
-    ]
-    return back_to(deployment, suitable, version)
+    return [release for by, release in made if by is not None and by.kind == own.kind and (named or by.position < own.position)]
 
 
 def plan_back(workspace: Workspace, deployment: Deployment, to: Release) -> Plan:
+    """The steps that bring *to* back, each with the rollback's own deadline: what the deployment has used up is not taken from
+    it."""
     if deployment.plan is None:
         raise NothingToRollBack(f"{deployment.id} was never planned: it changed nothing")
-    _, target = open_target(workspace, deployment)
-    return target.rollback(deployment.plan, to)
+    settings, target = open_target(workspace, deployment)
+    plan = target.rollback(deployment.plan, to)
+    return replace(plan, steps=tuple(replace(step, timeout_s=settings.rollback_timeout_s) for step in plan.steps))
 
 
 def begin_automatic(workspace: Workspace, journal: Journal, failed: e.DeploymentFailed) -> e.RollbackStarted | None:
@@ -138,7 +158,9 @@ def go_back(workspace: Workspace, journal: Journal) -> None:
     failed = run_steps(Road(workspace, journal, target, deployment.backward, total))
     if failed is not None:
         journal.record(
-            e.RollbackFailed(step=failed.step.name, message=failed.error or "", trace=failed.trace, diagnostics=diagnosed(target))
+            e.RollbackFailed(
+                step=failed.step.name, message=_with_budget(failed), trace=failed.trace, diagnostics=diagnosed(target)
+            )
         )
         return
     workspace.narrator.step_started(total, total, "Health check")
@@ -153,6 +175,14 @@ def go_back(workspace: Workspace, journal: Journal) -> None:
     else:
         message = "; ".join(failures(events)) or "no check could be asked: nothing proves that the restored release works"
         journal.record(*events, e.RollbackFailed(step="health_check", message=message, diagnostics=diagnosed(target)))
+
+
+def _with_budget(failed: StepRecord) -> str:
+    """Why the step failed and, where its time was up, which time that was: not the deployment's."""
+    error = failed.error or ""
+    if failed.duration_ms < failed.step.timeout_s * 1000:
+        return error
+    return f"{error}\nThe rollback's own time for this step, {failed.step.timeout_s:g} s (rollback_timeout_s), was up"
 
 
 def _started(workspace: Workspace, deployment: Deployment, to: Release, *, automatic: bool, reason: str) -> e.RollbackStarted:

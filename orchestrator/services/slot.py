@@ -15,10 +15,10 @@ from contextlib import ExitStack, contextmanager
 from eventstore import Guard, GuardFailed, RecordedEvent, WrongExpectedVersion
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import SlotClaimedByDead, SlotHeld, Superseded
-from orchestrator.domain.events import SlotReleased, SlotTaken
 from orchestrator.domain.ids import stream_of
 from orchestrator.domain.lifecycle import Trigger, allowed
 from orchestrator.domain.plan import Slot
+from orchestrator.domain.side_events import SlotReleased, SlotTaken
 from orchestrator.projections import deployments
 from orchestrator.services.codec import CODEC
 from orchestrator.services.ports import Here, Lock
@@ -210,7 +210,7 @@ def _claim(workspace: Workspace, journal: Journal, slot: Slot, *, superseded: bo
     )
     event = CODEC.encode(taken, metadata(workspace, mine))
     try:
-        epoch = workspace.store.append(slot.stream, [event], expected_version=version, guard=unchanged)
+        epoch = workspace.store.append(slot.stream, [event], expected_version=version, guard=unchanged).version
     except (WrongExpectedVersion, GuardFailed) as error:
         raise SlotHeld(f"{slot}: another deployment took it at the same moment", slot=str(slot), deployment_id="") from error
     return Guard(slot.stream, epoch)

@@ -14,8 +14,8 @@ import orjson
 
 from eventstore import RecordedEvent
 from orchestrator.domain.errors import SlotHeld, SlotLost
-from orchestrator.domain.events import SlotReleased, SlotTaken
 from orchestrator.domain.plan import Slot
+from orchestrator.domain.side_events import SlotReleased, SlotTaken
 from orchestrator.domain.slot_holder import SlotHolder
 from orchestrator.projections import deployments, slots
 from orchestrator.services.codec import CODEC

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from eventstore import WrongExpectedVersion
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import NotClaimed, SlotHeld, UsageProblem
-from orchestrator.domain.events import SlotReleased
 from orchestrator.domain.plan import Slot
+from orchestrator.domain.side_events import SlotReleased
 from orchestrator.domain.slot_holder import SlotHolder
 from orchestrator.projections import deployments, slots
 from orchestrator.services.codec import CODEC

@@ -11,6 +11,7 @@ from orchestrator.config import ProjectConfig, ResolvedTarget
 from orchestrator.domain.plan import Slot
 from orchestrator.services.ports import (
     Anchors,
+    CheckLogs,
     Children,
     Here,
     HistoryFile,
@@ -32,6 +33,7 @@ class Workspace:
         new_id: Makes a deployment ID that no process has used, from the clock and randomness.
         make_target: A target bound to a slot.
         anchors: None where deploy.json names nobody.
+        check_logs: Runs the commands of `validate`; None where nothing is validated.
         ci: CI system that runs us, or "".
         patience: How long this command still waits for slots that are held.
     """
@@ -56,4 +58,5 @@ class Workspace:
     new_id: Callable[[], str]
     make_target: Callable[[ResolvedTarget, Slot], Target]
     anchors: Anchors | None = None
+    check_logs: CheckLogs | None = None
     patience: Patience = field(default_factory=Patience)

@@ -151,7 +151,13 @@ class FakeTarget:
         )
 
     def rollback(self, failed: Plan, to: Release) -> Plan:
-        restore = FakeStep(name="restore", title=f"Restoring {to.version}", child=self.config.child, live=True)
+        restore = FakeStep(
+            name="restore",
+            title=f"Restoring {to.version}",
+            child=self.config.child,
+            live=True,
+            delay_s=self.config.delay_s,
+        )
         timeout_s = max(step.timeout_s for step in failed.steps)
         return replace(
             failed,

@@ -81,11 +81,13 @@ class LocalTarget:
         if "directory" in plan.release.detail:
             return plan.release  # of a rollback: made by an earlier deployment
         made = outcomes.get("release", {})
+        # What `validate` compares the next one with.
+        sizes = {"sizes": {"source": made["bytes"]}} if "bytes" in made else {}
         return replace(
             plan.release,
             deployment_id=deployment_id,
             artifacts={"source": made["digest"]} if "digest" in made else {},
-            detail={**plan.release.detail, "directory": release_name(plan.version, deployment_id)},
+            detail={**plan.release.detail, "directory": release_name(plan.version, deployment_id), **sizes},
         )
 
     def observe(self) -> Release | None:

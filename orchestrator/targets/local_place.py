@@ -62,7 +62,7 @@ class Record:
             commit_sha=self.commit_sha,
             deployment_id=self.deployment_id,
             artifacts={"source": self.digest},
-            detail={"path": path, "directory": self.name, "run": self.run},
+            detail={"path": path, "directory": self.name, "run": self.run, "sizes": {"source": self.bytes}},
         )
 
 

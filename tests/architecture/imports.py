@@ -32,7 +32,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "orchestrator.config",
         # Read models answer what a command has to know before it decides: what is live, what is unfinished.
         "orchestrator.projections",
+        "orchestrator.validation",
         "eventstore",
+    ),
+    "orchestrator.validation": (
+        "orchestrator.domain",
+        "orchestrator.config",
+        "orchestrator.services.ports",
+        "orchestrator.targets.base",
     ),
     "orchestrator.projections": ("orchestrator.domain", "eventstore"),
     "orchestrator.adapters": (
@@ -47,10 +54,17 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "orchestrator.rendering": ("orchestrator.domain", "orchestrator.projections"),
     "orchestrator.bootstrap": ("orchestrator", "eventstore"),
     "orchestrator.upkeep": ("orchestrator", "eventstore"),
+    "orchestrator.notifying": ("orchestrator", "eventstore"),
+    "orchestrator.beginning": ("orchestrator", "eventstore"),
+    "orchestrator.incidents": ("orchestrator.adapters",),
     "orchestrator.cli": (
         "orchestrator.bootstrap",
         "orchestrator.upkeep",
+        "orchestrator.notifying",
+        "orchestrator.beginning",
+        "orchestrator.incidents",
         "orchestrator.services",
+        "orchestrator.validation",
         "orchestrator.rendering",
         "orchestrator.domain",
         # What the commands show, and the errors and settings that they name.
@@ -62,6 +76,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "eventstore.store",
         "eventstore.events",
     ),
+    # A third composition beside the commands and the scripts: it runs commands, and knows nothing of how they are made.
+    "orchestrator.mcp": (
+        "orchestrator.cli.main",
+        "orchestrator.domain.errors",
+        "orchestrator.projections.deployments_table",
+    ),
+    "orchestrator.cli.commands.mcp": ("orchestrator.cli", "orchestrator.domain.errors", "orchestrator.mcp"),
     "scripts": ("orchestrator.cli",),
     "scripts.write_schema": ("orchestrator.config", "orchestrator.targets.registry"),
 }
@@ -84,6 +105,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "orchestrator.rendering": frozenset({"rich"}),
     "orchestrator.bootstrap": frozenset({"sqlalchemy"}),
     "orchestrator.cli": frozenset({"click", "orjson"}),
+    "orchestrator.mcp.server": frozenset({"mcp"}),
 }
 """Package or module to the libraries of others that it may use; the standard library is free."""
 

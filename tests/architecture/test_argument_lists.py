@@ -43,7 +43,11 @@ TOOLS = frozenset(
         "bash",
     }
 )
-BUILDERS = {"docker": "orchestrator.targets.docker_cli", "git": "orchestrator.adapters.git"}
+BUILDERS = {
+    "docker": "orchestrator.targets.docker_cli",
+    "git": "orchestrator.adapters.git",
+    "kubectl": "orchestrator.validation.manifests",  # its hostile values are in the tests of that module
+}
 
 HOSTILE_WORDS = (
     "-", "--", "-v", "-H=tcp://evil", "--help", "--privileged", "--config=/x", "--file=-", "--upload-pack=x", "-\n--x", "a\n--x",

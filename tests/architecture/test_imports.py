@@ -81,4 +81,4 @@ def test_help_does_not_pay_for_what_it_does_not_need(arguments: list[str]) -> No
 
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert "click" in loaded
-    assert not loaded & {"sqlalchemy", "transitions", "rich", "msgspec", "alembic", "asyncio"}
+    assert not loaded & {"sqlalchemy", "transitions", "rich", "msgspec", "alembic", "asyncio", "mcp"}

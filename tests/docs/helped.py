@@ -32,7 +32,8 @@ def parse(words: list[str]) -> None:
     name, rest = "pop-deploy", list(words)
     context: click.Context | None = None
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        context = click.Context(command, parent=context, info_name=name)
+        # With the settings of its own: what a help option is called is kept by a command that has parsed once.
+        context = click.Context(command, parent=context, info_name=name, **({} if context else command.context_settings))
         name, found, rest = command.resolve_command(context, rest)
         assert found is not None
         command = found

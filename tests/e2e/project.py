@@ -27,6 +27,7 @@ from eventstore.reading import open_read_only
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.ids import id_of
 from orchestrator.services.repository import fold
+from tests.published import check_printed
 
 BIN = Path(sys.executable).parent
 COMMAND = str(BIN / "pop-deploy")
@@ -162,7 +163,7 @@ class Project:
             timeout=2 * DEADLINE_S,
             check=False,
         )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return ran((*program, *words), done.returncode, done.stdout, done.stderr)
 
     def deploy(self, version: str | None = None, *words: str) -> Ran:
         """A live deployment, confirmed; it has to succeed."""
@@ -220,7 +221,15 @@ class Project:
 def ended(process: subprocess.Popen[bytes]) -> Ran:
     """How a process that was started in the background ended."""
     out, err = process.communicate(timeout=2 * DEADLINE_S)
-    return Ran(process.returncode, out.decode(), err.decode())
+    words = process.args if isinstance(process.args, Sequence) else ()
+    return ran([str(word) for word in words], process.returncode, out, err)
+
+
+def ran(command: Sequence[str], code: int, out: bytes, err: bytes) -> Ran:
+    """How the process of *command* ended. What pop-deploy prints with ``--json`` has to fit its published schema."""
+    if command[0] == COMMAND and code >= 0:  # a killed one has printed nothing
+        check_printed(command[1:], out.decode())
+    return Ran(code, out.decode(), err.decode())
 
 
 class Gate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -365,38 +364,3 @@ def test_diagnostics_show_state_and_last_lines(world: DockerWorld) -> None:
 
     assert lines[0] == f"{world.label}: running, exit code 0, restarted 0 times"
     assert lines[1:] == ["serving 1.1.0, mode ok"]
-
-
-# Other clients
-
-
-def test_builds_with_the_classic_builder_where_buildx_is_broken(
-    world: DockerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plugin = tmp_path / "config" / "cli-plugins" / "docker-buildx"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text("#!/bin/sh\nexit 1\n")
-    plugin.chmod(0o755)
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("DOCKER_BUILDKIT", "1")
-    world.source("1.0.0")
-
-    world.deploy("1.0.0")
-
-    assert world.served() == "1.0.0"
-
-
-def test_works_with_the_client_of_debian(world: DockerWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    older = Path("/usr/bin/docker")
-    if not older.exists() or older.samefile(str(shutil.which("docker"))):
-        pytest.skip("there is only one docker client here")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "docker").symlink_to(older)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
-
-    first, second = world.two_versions()
-    back = world.roll_back(second, first.release)
-
-    assert set(back.verdicts().values()) == {CheckStatus.PASS}
-    assert world.served() == "1.0.0"
-    assert not failed(list(second.target.preflight(second.plan)))

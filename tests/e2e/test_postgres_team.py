@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eventstore.postgres_reading import open_postgres_read_only
-from orchestrator.domain.events import SlotTaken
+from orchestrator.domain.side_events import SlotTaken
 from orchestrator.services.codec import CODEC
 from tests.backends.postgres import PASSWORD, PostgresBackend
 from tests.e2e.project import COMMAND, ID, Project, Ran, ended, wait_until

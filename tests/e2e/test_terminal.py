@@ -8,12 +8,13 @@ import signal
 import pytest
 
 from orchestrator.domain.lifecycle import State
-from tests.e2e.project import Project, at_gate, wait_until
+from tests.e2e.project import DEADLINE_S, Project, at_gate, wait_until
 from tests.e2e.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
 
 TARGET, MODE, CONFIRM = "Which target should I deploy?", "How should I deploy?", "Ready to deploy?"
+STRATEGY, REPORT = "How should I roll back?", "Should I write an incident report?"
 AFTER, FAILED, BACK = "Deployment complete. What next?", "Deployment failed. What next?", "Ready to roll back?"
 
 
@@ -105,6 +106,7 @@ def test_after_a_success_it_can_be_rolled_back(live: Project) -> None:
     with Terminal(live, "execute", "--mode", "deploy", "--yes") as terminal:
         terminal.answer(AFTER, "rollback")
         terminal.answer(BACK, "proceed")
+        terminal.answer(REPORT, "skip_report")
         code = terminal.end()
 
     assert code == 0, terminal.text
@@ -137,6 +139,7 @@ def test_after_a_failure_that_changed_something_it_can_be_rolled_back(live: Proj
     with Terminal(live, "execute", "--mode", "deploy", "--yes") as terminal:
         terminal.answer(FAILED, "rollback")
         terminal.answer(BACK, "1")
+        terminal.answer(REPORT, "skip_report")
         code = terminal.end()
 
     assert code == 6, terminal.text
@@ -232,20 +235,44 @@ def test_a_rollback_is_confirmed_at_the_terminal_or_left_open(live: Project) -> 
     live.deploy("1.1.0")
 
     with Terminal(live, "rollback") as left:
+        left.answer(STRATEGY, "")
         left.expect(BACK)
         left.wait_for_prompt()
         left.type("\x03")
         left_code = left.end()
     with Terminal(live, "rollback") as refused:
+        refused.answer(STRATEGY, "previous")
         refused.answer(BACK, "abort")
         refused_code = refused.end()
     with Terminal(live, "rollback") as confirmed:
+        confirmed.answer(STRATEGY, "1")
         confirmed.answer(BACK, "proceed")
+        confirmed.answer(REPORT, "2")
         confirmed_code = confirmed.end()
 
     assert (left_code, refused_code, confirmed_code) == (3, 0, 0)
     assert "Nothing was changed." in refused.text
     assert live.live == "hello"
+
+
+def test_of_all_targets_none_begins_while_another_deployment_holds_one(project: Project) -> None:
+    project.fake("web", steps=1)
+    project.configure(local={"primary": False}, web={"primary": True})
+
+    with at_gate(project, "--target", "local") as (holder, gate):
+        with Terminal(project, "execute", "--mode", "deploy") as terminal:
+            terminal.answer(TARGET, "all")
+            code = terminal.end()
+        gate.open()
+        holder.communicate(timeout=DEADLINE_S)
+
+    assert code == 4, terminal.text
+    assert not (project.root / "web" / "effects.log").exists()
+    assert [(each.target, each.state) for each in project.deployments()] == [
+        ("local", State.VERIFIED),
+        ("web", State.ABORTED),
+        ("local", State.ABORTED),
+    ]
 
 
 def test_all_targets_are_deployed_one_after_another(project: Project) -> None:

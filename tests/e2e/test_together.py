@@ -37,14 +37,13 @@ def test_of_two_at_once_on_one_slot_one_wins_and_the_other_is_told_who(project: 
 def test_other_commands_at_a_slot_that_is_at_work_are_told_too(live: Project) -> None:
     with at_gate(live) as (first, gate):
         codes = {
-            words: live.run(*words).code
-            for words in (("verify",), ("rollback", "--yes"), ("resume",), ("resume", "latest"), ("abort", "latest"))
+            words: live.run(*words).code for words in (("verify",), ("rollback", "--yes"), ("resume",), ("resume", "latest"))
         }
         gate.open()
         done = ended(first)
 
     assert done.code == 0, done.err
-    assert codes == {("verify",): 4, ("rollback", "--yes"): 4, ("resume",): 2, ("resume", "latest"): 4, ("abort", "latest"): 4}
+    assert codes == {("verify",): 4, ("rollback", "--yes"): 4, ("resume",): 2, ("resume", "latest"): 4}
 
 
 def test_twenty_at_once_on_slots_of_their_own_are_all_recorded(project: Project) -> None:

@@ -10,8 +10,8 @@ import orjson
 
 from eventstore.memory import MemoryEventStore
 from orchestrator.adapters.deploy_json import DeployJsonFile
-from orchestrator.domain.events import HistoryImported
 from orchestrator.domain.outside_history import outside_records
+from orchestrator.domain.side_events import HistoryImported
 from orchestrator.projections import deploy_history
 from orchestrator.projections.registry import inline
 from orchestrator.services.codec import CODEC
@@ -43,7 +43,10 @@ def take_in(raw: bytes) -> None:
         outside = outside_records(
             existing, store_id=store.store_id, ours=(), taken_in=deploy_history.imported_counts(store, "shop")
         )
-        events = [CODEC.encode(HistoryImported(project="shop", identity=one.identity, record=one.record)) for one in outside]
+        events = [
+            CODEC.encode(HistoryImported(project="shop", identity=one.identity, record=orjson.dumps(one.record).decode()))
+            for one in outside
+        ]
         if events:
             store.append("import", events, expected_version=store.version("import"))
         return deploy_history.records(store, "shop")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from orchestrator.adapters import launcher
+from orchestrator.adapters import launcher_request
 from orchestrator.adapters.attempt import CommandDirectory
 from orchestrator.adapters.launchers import Request
 from orchestrator.adapters.spool import Follower, spool_chunks
@@ -40,12 +40,12 @@ def receive(raw: bytes) -> None:
     try:
         os.write(write, raw[:60_000])
         os.close(write)
-        fields = launcher.receive(read)
+        fields = launcher_request.receive(read)
     finally:
         os.close(read)
     if fields is not None:  # as `main` takes them apart
-        _, _, timeout_s, grace_s, count, hidden = fields[:6]
-        end = 6 + int(count) + int(hidden)
+        _, _, timeout_s, grace_s, _, count, hidden = fields[:7]
+        end = 7 + int(count) + int(hidden)
         assert 0 < int(count) <= end <= len(fields)
         assert float(timeout_s) >= 0 <= float(grace_s)
         dict(variable.split(b"=", 1) for variable in fields[end:])

@@ -17,7 +17,7 @@ from orchestrator.config import ProjectConfig, ResolvedTarget, resolve
 from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.execution import Status
 from orchestrator.domain.lifecycle import State
-from orchestrator.domain.questions import STEP_OUTCOME
+from orchestrator.domain.questions import STEP_OUTCOME, Question
 from orchestrator.services import planning, request
 from orchestrator.services import slot_release as releasing
 from orchestrator.services.repository import Journal
@@ -50,7 +50,7 @@ def on_stage() -> Iterator[None]:
         patch.object(planning, "resolve", _resolved),
         patch.object(request, "resolve", _resolved),
         patch.object(prompts, "interactive", lambda **_: _AT_THE_TERMINAL.pop()),
-        patch.object(prompts, "ask", lambda question, stop: stop.ponder(question)),
+        patch.object(prompts, "ask", _pondered),
         patch.object(ui, "_write", lambda *_given, **_options: None),
         patch.object(Journal, "record", _recorded(Journal.record)),
         patch.object(releasing, "PASSING_S", 0.1),
@@ -224,6 +224,12 @@ def _answer(deployment_id: str, act: Callable[[Workspace, Journal, ui.Ui], int])
             return act(*opened)
 
     return command
+
+
+def _pondered(question: Question, stop: Any, changed: Callable[[], bool]) -> str | None:
+    """What the person at the terminal says, unless somebody else has answered while that one thought."""
+    said = str(stop.ponder(question))
+    return None if changed() else said
 
 
 @contextmanager

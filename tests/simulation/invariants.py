@@ -18,6 +18,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.ids import id_of
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Release, Slot
+from orchestrator.domain.side_events import SlotTaken
 from orchestrator.projections import deploy_history, deployments, releases, slots
 from orchestrator.services.codec import CODEC
 from orchestrator.services.repository import Journal, fold
@@ -123,9 +124,14 @@ class Invariants:
         wanted = _STATES_OF.get(code)
         if wanted is None or not what.startswith(("execute", "resume")):
             return
-        fitting = [state in wanted for state in process.left.values()]
+        fitting = [state in wanted or self._went_back_on_purpose(one, code) for one, state in process.left.items()]
         if fitting and not (all(fitting) if code == errors.DONE else any(fitting)):
             raise Violation(f"{what}: exit code {code}, and { ({one: str(state) for one, state in process.left.items()}) }")
+
+    def _went_back_on_purpose(self, deployment_id: str, code: int) -> bool:
+        """A way back that a person chose has succeeded: 0, whoever finishes it."""
+        back = self.deployment(deployment_id).rollback
+        return code == errors.DONE and back is not None and not back.automatic and back.finished_at is not None
 
     def ended(self, process: Process) -> None:
         """Who ends by itself gives back what is finished."""
@@ -204,7 +210,7 @@ class Invariants:
     def _slot_moved(self, process: Process, store: EventReader, stream: str, news: list[RecordedEvent]) -> None:
         event, epoch = CODEC.decode(news[-1]), news[-1].version
         before = self._claims.get(stream, Claim())
-        if isinstance(event, e.SlotTaken):
+        if isinstance(event, SlotTaken):
             other = before.deployment_id
             if other not in (None, event.deployment_id) and self.deployment(other).under_way:
                 raise Violation(f"{stream}: {event.deployment_id} took it from {other}, which is under way")
@@ -273,7 +279,7 @@ class Invariants:
         require_rebuild_gives_the_same(store)
 
 
-_ANSWERS = ("DecisionRequested", "DecisionMade")
+_ANSWERS = ("DecisionRequested", "DecisionMade", "DecisionNotTaken")
 _STATES_OF = {
     errors.DONE: (State.VERIFIED, State.SIMULATED),
     errors.ROLLED_BACK: (State.ROLLED_BACK,),

@@ -6,11 +6,11 @@ What happens at a seam is in `process.py`; here is only where the seams are.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from eventstore import Attachment, EventStore, Guard, NewEvent, StoreUnavailable
+from eventstore import Appended, Attachment, EventStore, Guard, NewEvent, StoreUnavailable
 from orchestrator.domain.plan import Slot
 from orchestrator.domain.questions import Question
 from orchestrator.services.ports import Here, Lock
@@ -64,7 +64,7 @@ class SeamStore:
         expected_version: int,
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
-    ) -> int:
+    ) -> Appended:
         process, types = self._process, ", ".join(event.type for event in events)
         if process.happens("lost_lock"):
             process.world.take_locks(process)
@@ -75,14 +75,14 @@ class SeamStore:
             raise StoreUnavailable("no space left on device: nothing was written")
         before = process.world.invariants.before(stream)
         try:
-            version = self._inner.append(stream, events, expected_version=expected_version, guard=guard, attachments=attachments)
+            appended = self._inner.append(stream, events, expected_version=expected_version, guard=guard, attachments=attachments)
         except Exception as error:
             process.note("too late", f"{stream}: {types}: {error}")
             raise
-        process.note("append", f"{stream}@{version}: {types}")
+        process.note("append", f"{stream}@{appended.version}: {types}")
         process.world.invariants.appended(process, self._inner, stream, before, guard)
         process.seam(f"after {types}")
-        return version
+        return appended
 
     def version(self, stream: str) -> int:
         self._process.glance()
@@ -158,7 +158,11 @@ class SeamHistory:
         self._process = process
         self.path = process.world.history_file.path
 
-    def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> object:
+    def publish(
+        self,
+        render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None],
+        look: Callable[[Mapping[str, Any]], None],
+    ) -> object:
         self._process.seam("before deploy.json")
         with self._process.world.stage.alone():
-            return self._process.world.history_file.publish(render)
+            return self._process.world.history_file.publish(render, look)

@@ -85,7 +85,7 @@ def zero_after_a_rollback(patch: pytest.MonkeyPatch) -> None:
         (newest_instead_of_verified, "was never verified"),
         (back_to_the_same, "leads to what is being left"),
         (nobody_is_asked_who_has_the_slot, "took it from .*, which is under way"),
-        (stale_takeover, "left it claimed by"),
+        (stale_takeover, "left it claimed by|took it from .*, which is under way"),
         (doubt_forgotten, "recorded as live is"),
         (children_left_alone, "is still at work"),
         (zero_after_a_rollback, "exit code 0, and"),

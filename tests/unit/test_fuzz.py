@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventstore import CodecError
-from orchestrator.adapters import launcher
+from orchestrator.adapters import launcher_request
 from orchestrator.adapters.attempt import CommandDirectory
 from orchestrator.adapters.spool import Follower
 from orchestrator.domain.errors import HistoryBroken
@@ -57,15 +57,15 @@ def test_a_launcher_takes_nothing_for_a_request_that_is_none(raw: bytes) -> None
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [(2, b"soon"), (2, b"-1"), (3, b"nan"), (4, b"0"), (4, b"-1"), (4, b"99"), (4, b"one"), (-1, b"no variable")],
+    [(2, b"soon"), (3, b"nan"), (4, b"-1"), (4, b"one"), (5, b"0"), (5, b"-1"), (5, b"99"), (-1, b"no variable")],
 )
 def test_a_launcher_refuses_a_request_that_cannot_be_carried_out(field: int, value: bytes) -> None:
     right = records.REQUEST.partition(b"\n")[2].split(b"\0")
     wrong = list(right)
     wrong[field] = value
 
-    assert launcher._is_request(right)
-    assert not launcher._is_request(wrong)
+    assert launcher_request._is_request(right)
+    assert not launcher_request._is_request(wrong)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from orchestrator.cli import answering, options
     epilog="""\b
 Examples:
   pop-deploy abort deploy-20260318-143022-k3f9 --reason "wrong version"
+  pop-deploy abort deploy-20260318-143022-k3f9 --wait 60     and see whether it has stopped
 """,
 )
 @options.deployment_id()
@@ -21,6 +22,6 @@ Examples:
 def command(
     deployment_id: str, wait_s: int, actor: str | None, reason: str, directory: str, store: str | None, as_json: bool
 ) -> int:
-    """Give up a prepared, failed or interrupted deployment."""
+    """Give up a prepared, failed or interrupted deployment; one that is running stops before its next step."""
     with answering.opened(directory, store, actor, deployment_id, as_json=as_json) as (workspace, journal, ui):
         return answering.abort(workspace, journal, ui, reason, wait_s)

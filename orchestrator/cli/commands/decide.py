@@ -17,11 +17,12 @@ Examples:
 )
 @options.deployment_id()
 @click.argument("answer", type=options.given, metavar="QUESTION=ANSWER")
+@options.road
 @options.actor
 @options.project
 def command(
-    deployment_id: str, answer: str, actor: str | None, reason: str, directory: str, store: str | None, as_json: bool
+    deployment_id: str, answer: str, how: str, actor: str | None, reason: str, directory: str, store: str | None, as_json: bool
 ) -> int:
     """Answer an open question."""
     with answering.opened(directory, store, actor, deployment_id, as_json=as_json) as (workspace, journal, ui):
-        return answering.decide(workspace, journal, ui, answer, reason)
+        return answering.decide(workspace, journal, ui, answer, reason, how)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.cli import options, running
+from orchestrator.cli import offering, options, running
 
 
 @click.command(
@@ -17,12 +17,18 @@ Examples:
   pop-deploy execute --all --mode deploy --yes --wait 600   every slot first, waited for ten minutes at most
   pop-deploy execute --plan sha256:3f2a91c0 --yes       only if nothing has changed since that plan
   pop-deploy execute deploy-20260318-143022-k3f9        go on with a prepared one
+  pop-deploy execute --mode deploy --answers answers.json   {"confirm_deploy": "proceed"}: answered ahead
+  pop-deploy execute --mode deploy --yes --override-freeze --reason "CHG-7: fixes the checkout"
 """,
 )
 @options.deployment_id(required=False)
 @options.wish
 @click.option("--plan", "plan_digest", type=options.given, metavar="DIGEST", help="Refuse unless the plan is this one.")
 @click.option("--yes", "-y", is_flag=True, help="Answers confirm_deploy and nothing else.")
+@options.ahead
+@options.override_freeze
+@options.validation_report
+@options.accept_warnings
 @options.wait
 @options.actor
 @options.project
@@ -31,4 +37,7 @@ def command(deployment_id: str | None, **given: object) -> int:
 
     Without a terminal nothing is asked: an open question is printed as data and the exit code is 3.
     """
-    return running.execute(deployment_id, running.Given.of(given))
+    typed = running.Given.of(given)
+    return offering.with_init(
+        typed.directory, typed.store, as_json=typed.as_json, run=lambda: running.execute(deployment_id, typed)
+    )

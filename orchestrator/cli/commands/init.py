@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from orchestrator.bootstrap import init_surroundings
+from orchestrator.beginning import init_surroundings
 from orchestrator.cli import options
 from orchestrator.cli.ui import make_ui
 from orchestrator.rendering import init_report
@@ -25,7 +25,12 @@ Examples:
 @click.option(
     "--project-name", type=options.one_line, metavar="NAME", help="Otherwise package.json, pyproject.toml or the directory."
 )
-@click.option("--targets", type=options.one_line, metavar="A,B", help="Only these of the detected ones, switched on.")
+@click.option(
+    "--targets",
+    type=options.one_line,
+    metavar="A,B",
+    help="Only these, switched on; one that is not detected gets the defaults of its kind.",
+)
 @click.option("--primary", type=options.one_line, metavar="NAME", help="The target that is meant when none is named.")
 @click.option("--ci", type=click.Choice(list(CI)), help="What is noted for the CI system.")
 @click.option("--force", is_flag=True, help="Replace a deploy.json that is there, after a backup.")
@@ -43,7 +48,8 @@ def command(
     """Detect targets and write deploy.json. Asks before it replaces anything."""
     names = tuple(name.strip() for name in targets.split(",") if name.strip()) if targets is not None else None
     wish = Wish(project_name=project_name, targets=names, primary=primary, ci=ci, force=force)
-    around, ui = init_surroundings(directory), make_ui(directory, store, as_json=as_json)
+    ui = make_ui(directory, store, as_json=as_json)
+    around = init_surroundings(directory, store, warn=ui.warn)
     try:
         result = init(around, wish, options=ui.options)
     except AlreadyThere as there:

@@ -33,4 +33,4 @@ def command(deployment_id: str, step: str | None, follow: bool, directory: str, 
         if follow:
             logs.follow(reader, deployment_id, step, directory)
         else:
-            logs.show(reader, deployment_id, step, as_json=as_json)
+            logs.show(reader, deployment_id, step, directory, as_json=as_json)

@@ -16,6 +16,7 @@ Examples:
 """,
 )
 @options.wish
+@options.validation_report
 @options.actor
 @options.project
 def command(**given: object) -> int:

@@ -25,7 +25,7 @@ def command(deployment_id: str, at: int | None, directory: str, store: str | Non
     from orchestrator.rendering.json_output import document
 
     with reading.opened(directory, store) as reader:
-        found, history = reading.history_of(reader, deployment_id)
+        found, history = reading.history_of(reader, deployment_id, directory)
         replayed = replaying.replay(found, history, at=at)
     reading.answer(
         as_json=as_json,

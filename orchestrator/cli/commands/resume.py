@@ -16,6 +16,10 @@ Examples:
 """,
 )
 @options.deployment_id(required=False)
+@options.ahead
+@options.override_freeze
+@options.validation_report
+@options.accept_warnings
 @options.wait
 @options.actor
 @options.project

@@ -24,7 +24,7 @@ def command(deployment_id: str, directory: str, store: str | None, as_json: bool
     from orchestrator.rendering.json_output import document
 
     with reading.opened(directory, store) as reader:
-        details = details_of(reader, deployment_id, reading.more_options(directory, store))
+        details = details_of(reader, deployment_id, reading.more_options(directory, store), directory)
     reading.answer(
         as_json=as_json,
         text=lambda: show.text(details, paint=reading.paint()),

@@ -13,18 +13,19 @@ from orchestrator.cli import options, reading
     epilog="""\b
 Examples:
   pop-deploy slots
-  pop-deploy slots --json
+  pop-deploy slots --all-projects --json
   pop-deploy slots release deploy-20260318-143022-k3f9 --reason "ci-7 was switched off"
 """,
 )
+@options.all_projects
 @options.project
 @click.pass_context
-def command(ctx: click.Context, directory: str, store: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, all_projects: bool, directory: str, store: str | None, as_json: bool) -> None:
     """Who holds or claims which slot: deployment, process, step, since when. Changes nothing."""
     if ctx.invoked_subcommand is not None:
         options.refuse_misplaced(ctx)
         return
-    _listed(directory, store, as_json=as_json)
+    _listed(directory, store, all_projects=all_projects, as_json=as_json)
 
 
 @command.command(
@@ -48,7 +49,7 @@ def release(deployment_id: str, reason: str, actor: str | None, directory: str, 
     return slots.end_claim(deployment_id, reason, actor, directory, store, as_json=as_json)
 
 
-def _listed(directory: str, store: str | None, *, as_json: bool) -> None:
+def _listed(directory: str, store: str | None, *, all_projects: bool, as_json: bool) -> None:
     from orchestrator import bootstrap
     from orchestrator.projections.slot_results import slot_list
     from orchestrator.rendering import slots
@@ -58,5 +59,10 @@ def _listed(directory: str, store: str | None, *, as_json: bool) -> None:
         listed = slot_list(
             reader,
             lambda holder: bootstrap.liveness(holder.host, holder.boot_id, holder.pid, holder.start_ticks, holder.pid_namespace),
+            None if all_projects else reading.project_of(directory),
         )
-    reading.answer(as_json=as_json, text=lambda: slots.table(listed, paint=reading.paint()), data=lambda: document(listed))
+    reading.answer(
+        as_json=as_json,
+        text=lambda: slots.table(listed, paint=reading.paint(), projects=all_projects),
+        data=lambda: document(listed),
+    )

@@ -1,10 +1,13 @@
-"""`pop-deploy` without a command: where this project stands, and what to type next. Changes nothing."""
+"""`pop-deploy` without a command: where this project stands, and what to type next. It only reads.
+
+At a terminal it offers what comes first (`offering`), and then shows how the project stands now.
+"""
 
 from __future__ import annotations
 
 import click
 
-from orchestrator.cli import options, reading
+from orchestrator.cli import offering, options, reading
 
 
 @click.command(
@@ -22,9 +25,11 @@ def command(directory: str, store: str | None, as_json: bool) -> None:
     from orchestrator.rendering import status
     from orchestrator.rendering.json_output import document
 
-    standing = standing_of(directory, store)
-    reading.answer(
-        as_json=as_json,
-        text=lambda: status.text(standing, paint=reading.paint()),
-        data=lambda: document(standing),
-    )
+    asked = True
+    while asked:
+        standing = standing_of(directory, store)
+        if as_json:
+            reading.print_json(document(standing))
+        else:
+            reading.print_text(status.text(standing, paint=reading.paint()))
+        asked = offering.what_is_missing(standing, directory, store, as_json=as_json)

@@ -15,9 +15,10 @@ import click
 
 from eventstore.errors import EventStoreError
 from orchestrator.bootstrap import NoStore, load_config, open_reader, open_workspace, project_facts
-from orchestrator.cli import driving, errors
+from orchestrator.cli import driving, errors, urls
 from orchestrator.cli.dropin.streams import Stop, emit, head, run
-from orchestrator.cli.options import Mode
+from orchestrator.cli.evidence import evidence
+from orchestrator.cli.options import Mode, one_line
 from orchestrator.cli.ui import Ui
 from orchestrator.config import ConfigError, ProjectConfig, UnknownTarget, default_target, environment_name, resolve
 from orchestrator.domain.deployment import Deployment
@@ -34,6 +35,7 @@ from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent
 from orchestrator.services.planning import open_target
 from orchestrator.services.request import Wish
+from orchestrator.services.validation_gate import Evidence
 from orchestrator.services.verify import verify_again, what_is_live
 
 
@@ -44,8 +46,27 @@ from orchestrator.services.verify import verify_again, what_is_live
 @click.option("--environment")
 @click.option("--mode", type=Mode(), default="dry_run", show_default=True)
 @click.option("--version")
-def command(directory: str, action: str, target: str | None, environment: str | None, mode: str, version: str | None) -> int:
+@click.option("--override-freeze", is_flag=True, help="Deploy although the environment is frozen; needs --reason.")
+@click.option("--validation-report", metavar="FILE", help="A validation report that was made elsewhere.")
+@click.option("--accept-warnings", is_flag=True, help="Deploy although the validation has warnings; needs --reason.")
+@click.option("--reason", default="", type=one_line, help="Why; recorded.")
+def command(
+    directory: str,
+    action: str,
+    target: str | None,
+    environment: str | None,
+    mode: str,
+    version: str | None,
+    override_freeze: bool,
+    validation_report: str | None,
+    accept_warnings: bool,
+    reason: str,
+) -> int:
     """Prepare, execute or verify a deployment; one JSON document on stdout."""
+    if override_freeze and not reason:
+        raise click.UsageError("--override-freeze needs a --reason")
+    if accept_warnings and not reason:
+        raise click.UsageError("--accept-warnings needs a --reason")
     if not Path(directory).is_dir():
         raise Stop({"error": f"Directory not found: {directory}"})
     try:
@@ -57,7 +78,9 @@ def command(directory: str, action: str, target: str | None, environment: str | 
         if action == "prepare":
             return _prepare(directory, config, slot, version)
         if action == "execute":
-            return _execute(directory, slot, PlanMode(mode), version)
+            said = evidence(validation_report, accept_warnings=accept_warnings, reason=reason)
+            consent = _consent(PlanMode(mode), reason, said, override_freeze=override_freeze)
+            return _execute(directory, slot, PlanMode(mode), version, consent)
         return _verify(directory, slot)
     except (PopDeployError, EventStoreError, OSError) as error:
         raise Stop(_refusal(action, str(error))) from error
@@ -121,11 +144,15 @@ def _before(directory: str, config: ProjectConfig, slot: Slot) -> tuple[Mapping[
     return last, str(good["version"]) if good and good.get("version") else None
 
 
-def _execute(directory: str, slot: Slot, mode: PlanMode, version: str | None) -> int:
+def _consent(mode: PlanMode, reason: str, said: Evidence, *, override_freeze: bool) -> Consent:
+    why = reason or f"called with --mode {mode}"
+    return Consent(yes=mode.live, how="script", reason=why, override_freeze=override_freeze, evidence=said, begun_here=True)
+
+
+def _execute(directory: str, slot: Slot, mode: PlanMode, version: str | None, consent: Consent) -> int:
     ui = Ui(as_json=True, interactive=False, progress=SilentProgress(), options=())
     store = os.environ.get("POP_DEPLOY_STORE")
     wish = Wish(target=slot.target, environment=slot.environment, version=version, mode=mode)
-    consent = Consent(yes=mode.live, how="script", reason=f"called with --mode {mode}", begun_here=True)
     with open_workspace(directory, store, actor=None, narrator=ui.progress) as workspace:
         publish_history(workspace)
         journal = driving.begin(workspace, wish)
@@ -174,7 +201,8 @@ def _verify(directory: str, slot: Slot) -> int:
             emit({**head("verify_deployment", directory), **_not_asked(slot, unknown, str(refused))})
             return errors.FAILED
         publish_history(workspace)
-        result = verify_result(journal.deployment)
+        url = urls.of_deployment(workspace, journal.deployment)
+        result = verify_result(journal.deployment, deploy_url=url)
     emit({**head("verify_deployment", directory), **document(result)})
     return errors.DONE if result.healthy else errors.FAILED
 

@@ -64,7 +64,7 @@ def test_processes_that_create_the_same_store_at_once_share_it(store_url: str, w
     store = open_store(store_url)
     assert said == [[store.store_id]] * 4
     assert store.query("SELECT count(*) FROM store") == [(1,)]
-    assert store.append("a", [event()], expected_version=NO_STREAM) == 0
+    assert store.append("a", [event()], expected_version=NO_STREAM).version == 0
     store.close()
 
 

@@ -62,7 +62,7 @@ def test_says_that_another_program_holds_the_lock(store: SqliteEventStore, path:
         store.rebuild()
 
     holder.communicate()
-    assert store.append("a", [event()], expected_version=1) == 2
+    assert store.append("a", [event()], expected_version=1).version == 2
 
 
 def test_reads_while_another_program_holds_the_lock(store: SqliteEventStore, path: Path, holder: subprocess.Popen[bytes]) -> None:
@@ -77,7 +77,7 @@ def test_waits_for_another_program_to_finish(path: Path, store: SqliteEventStore
     ending = threading.Timer(0.1, holder.communicate)
     ending.start()
 
-    assert patient.append("a", [event()], expected_version=1) == 2
+    assert patient.append("a", [event()], expected_version=1).version == 2
     ending.join()
     patient.close()
 
@@ -123,7 +123,7 @@ def test_nothing_is_half_written_when_the_disk_is_full(
 
     assert in_between == before
     assert _everything(store) == before
-    assert store.append("a", events(3), expected_version=1, attachments=[BIG]) == 4
+    assert store.append("a", events(3), expected_version=1, attachments=[BIG]).version == 4
     assert list(store.attachments("a", "output")) == list(BIG.parts)
     assert verify(store.read_all()) == store.head()
 
@@ -133,7 +133,7 @@ def test_small_appends_go_on_where_a_big_one_does_not_fit(store: SqliteEventStor
         with pytest.raises(StoreUnavailable, match="the disk is full"):
             store.append("a", [event()], expected_version=1, attachments=[BIG])
 
-        assert store.append("a", [event()], expected_version=1) == 2
+        assert store.append("a", [event()], expected_version=1).version == 2
 
 
 def _everything(store: EventStore) -> list[list[tuple[object, ...]]]:
@@ -265,7 +265,7 @@ def test_refuses_another_thread(store: SqliteEventStore) -> None:
 
     assert len(caught) == 1
     assert "can only be used in that same thread" in str(caught[0])
-    assert store.append("a", [event()], expected_version=1) == 2
+    assert store.append("a", [event()], expected_version=1).version == 2
 
 
 def test_an_interrupted_append_writes_nothing(path: Path) -> None:
@@ -279,7 +279,7 @@ def test_an_interrupted_append_writes_nothing(path: Path) -> None:
         store.append("a", events(3), expected_version=NO_STREAM)
 
     assert store.head().position == 0
-    assert store.append("a", [event("Unrelated")], expected_version=NO_STREAM) == 0
+    assert store.append("a", [event("Unrelated")], expected_version=NO_STREAM).version == 0
     store.close()
 
 
@@ -291,7 +291,7 @@ def test_a_forgotten_iterator_holds_up_nobody(store: SqliteEventStore, path: Pat
     other = SqliteEventStore(f"sqlite:///{path}")
     other.append("b", [event()], expected_version=NO_STREAM)
 
-    assert store.append("a", [event()], expected_version=601) == 602
+    assert store.append("a", [event()], expected_version=601).version == 602
     assert other.query("PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
     other.close()
 

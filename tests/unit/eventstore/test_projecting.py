@@ -8,6 +8,7 @@ import pytest
 
 from eventstore import NO_STREAM, EventStore, RecordedEvent, Rows, StoreOutdated, StoreTooNew, Table
 from eventstore.reading import open_read_only
+from eventstore.revisions import FOLLOWING
 from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import PoisonedError, Steps, Versions, event, events
 
@@ -74,7 +75,7 @@ def test_a_new_version_of_a_fold_is_rebuilt_at_the_next_opening(places: Places) 
     store = places.open(Doubled(), Versions())
 
     assert store.query("SELECT * FROM steps") == [("a", 3, 6)]
-    assert _checkpoints(store) == {"steps": (2, 3), "versions": (1, 3)}
+    assert _checkpoints(store) == {"steps": (2, FOLLOWING), "versions": (1, FOLLOWING)}
 
 
 def test_a_read_model_that_is_new_is_built_at_the_next_opening(places: Places) -> None:
@@ -135,10 +136,10 @@ def test_a_program_that_is_running_leaves_a_read_model_to_the_newer_one_that_too
     older.append("a", events(1), expected_version=1)
 
     assert newer.query("SELECT * FROM steps") == [("a", 2, 4)]
-    assert _checkpoints(newer) == {"steps": (2, 2), "versions": (1, 3)}
+    assert _checkpoints(newer) == {"steps": (2, 2), "versions": (1, FOLLOWING)}
     newer.append("b", events(1), expected_version=NO_STREAM)
     assert newer.query("SELECT * FROM steps ORDER BY stream") == [("a", 3, 6), ("b", 1, 2)]
-    assert _checkpoints(newer) == {"steps": (2, 4), "versions": (1, 4)}
+    assert _checkpoints(newer) == {"steps": (2, FOLLOWING), "versions": (1, FOLLOWING)}
 
 
 def test_catching_up_is_refused_when_a_newer_program_took_the_read_model_over(places: Places) -> None:
@@ -162,7 +163,7 @@ def test_catches_up_at_opening_with_what_others_left_out(places: Places) -> None
     store = places.open(Steps())
 
     assert store.query("SELECT stream, done FROM steps") == [("a", 5)]
-    assert _checkpoints(store) == {"steps": (1, 5)}
+    assert _checkpoints(store) == {"steps": (1, FOLLOWING)}
 
 
 def test_catches_up_in_the_next_append_with_what_others_left_out(places: Places) -> None:
@@ -175,7 +176,7 @@ def test_catches_up_in_the_next_append_with_what_others_left_out(places: Places)
 
     inline = knowing.query("SELECT * FROM steps ORDER BY stream")
     assert [row[:2] for row in inline] == [("a", 1), ("b", 1)]
-    assert _checkpoints(knowing) == {"steps": (1, 5), "versions": (1, 5)}
+    assert _checkpoints(knowing) == {"steps": (1, FOLLOWING), "versions": (1, FOLLOWING)}
     knowing.rebuild()
     assert knowing.query("SELECT * FROM steps ORDER BY stream") == inline
 
@@ -206,10 +207,33 @@ def test_a_reader_takes_a_catch_up_read_model_as_far_as_it_has_come(places: Plac
         open_read_only(str(places.path), catch_up=[("steps", 2)])
 
 
-def test_events_that_concern_no_read_model_move_its_checkpoint_too(places: Places) -> None:
+def test_a_read_model_that_follows_needs_no_checkpoint_of_its_own(places: Places) -> None:
     store = places.open(Steps())
 
     store.append("a", [event("Unrelated")], expected_version=NO_STREAM)
 
-    assert _checkpoints(store) == {"steps": (1, 1)}
+    assert _checkpoints(store) == {"steps": (1, FOLLOWING)}
     assert places.read(Steps()) == []
+
+
+def test_a_writer_that_does_not_know_a_read_model_leaves_behind_where_it_stands(places: Places) -> None:
+    knowing = places.open(Steps(), Versions())
+    knowing.append("a", events(2), expected_version=NO_STREAM)
+    ignorant = places.open(Versions())
+
+    ignorant.append("a", events(1), expected_version=1)
+    ignorant.append("a", events(1), expected_version=2)
+
+    assert _checkpoints(knowing) == {"steps": (1, 2), "versions": (1, FOLLOWING)}
+
+
+def test_a_running_program_leaves_a_read_model_that_was_taken_over_alone_however_often_it_writes(places: Places) -> None:
+    older = places.open(Steps(), Versions())
+    older.append("a", events(1), expected_version=NO_STREAM)
+    newer = places.open(Doubled(), Versions())
+
+    older.append("a", events(1), expected_version=0)
+    older.append("a", events(1), expected_version=1)
+
+    assert newer.query("SELECT * FROM steps") == [("a", 1, 2)]
+    assert newer.query("SELECT count(*) FROM versions") == [(3,)]

@@ -71,7 +71,7 @@ def test_upgrades_an_older_store_at_its_first_use(older: Path, later: Later) -> 
     assert store.query("SELECT comment FROM store") == [("moved here",)]
     assert store.query("SELECT count(*) FROM notes") == [(0,)]
     assert store.query("SELECT stream, done FROM steps") == [("a", 3)]
-    assert store.append("a", [event()], expected_version=2) == 3
+    assert store.append("a", [event()], expected_version=2).version == 3
     assert verify(store.read_all()) == store.head()
     store.close()
 
@@ -100,7 +100,7 @@ def test_a_failing_migration_leaves_the_store_as_it_was(
     assert _dump(older) == before
     monkeypatch.undo()  # Back to the program that wrote it.
     store = SqliteEventStore(f"sqlite:///{older}")
-    assert store.append("a", [event()], expected_version=2) == 3
+    assert store.append("a", [event()], expected_version=2).version == 3
     store.close()
 
 

@@ -110,6 +110,24 @@ def test_finds_a_changed_column_of_content(reader: EventReader, edit: Edit, colu
     assert problem.message.startswith("its stream, version, type, schema_version, time, data or metadata")
 
 
+@pytest.mark.parametrize("position", [1, 5, LENGTH])
+@pytest.mark.parametrize("column", ["stream", "type", "time", "data", "metadata"])
+def test_bytes_that_are_no_text_are_found_and_named(reader: EventReader, edit: Edit, column: str, position: int) -> None:
+    edit(f"UPDATE events SET {column} = CAST(x'61ff62' AS TEXT) WHERE position = {position}")  # noqa: S608
+
+    (problem,) = walk(reader).problems
+    assert problem[:2] == ("changed", position)
+    assert problem.message == f"its column {column} holds bytes that are no text (not UTF-8)"
+    assert problem.stream == ("a\\udcffb" if column == "stream" else problem.stream)
+    (problem.stream or "").encode()
+
+
+def test_other_damage_beside_bytes_that_are_no_text_is_found_too(reader: EventReader, edit: Edit) -> None:
+    edit("UPDATE events SET time = CAST(x'ff' AS TEXT) WHERE position IN (3, 9)", "DELETE FROM events WHERE position = 5")
+
+    assert [(kind, position) for kind, position, *_ in found(reader)] == [("changed", 3), ("removed", 5), ("changed", 9)]
+
+
 @pytest.mark.parametrize("position", [1, 5])
 @pytest.mark.parametrize("column", ["previous_hash", "hash"])
 def test_names_the_hash_that_was_changed(reader: EventReader, edit: Edit, column: str, position: int) -> None:

@@ -47,7 +47,7 @@ def race(url: str, own: str, number: str) -> None:
     for count in range(int(number)):
         while True:
             try:
-                version = store.append("shared", events(2), expected_version=store.version("shared"))
+                version = store.append("shared", events(2), expected_version=store.version("shared")).version
                 break
             except WrongExpectedVersion:
                 continue
@@ -67,7 +67,7 @@ def stop_before_writing(url: str) -> None:
     say("ready")
     heard()
     try:
-        say("appended", store.append("deployment", events(1), expected_version=NO_STREAM, guard=Guard("slot", 0)))
+        say("appended", store.append("deployment", events(1), expected_version=NO_STREAM, guard=Guard("slot", 0)).version)
     except EventStoreError as error:
         say(type(error).__name__)
     store.close()
@@ -80,7 +80,7 @@ def endless(url: str, stream: str) -> None:
     say("ready")
     heard()
     while True:
-        version = store.append(stream, events(1 + version % 3), expected_version=version)
+        version = store.append(stream, events(1 + version % 3), expected_version=version).version
         say(stream, version)
 
 

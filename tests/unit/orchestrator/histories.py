@@ -9,6 +9,7 @@ Each method appends what the services append at that point, so what it leaves is
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.ids import IMPORT_STREAM, id_of, stream_of
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
 from orchestrator.domain.questions import CONFIRM_DEPLOY, Question
+from orchestrator.domain.side_events import HistoryImported, SlotReleased, SlotTaken
 from orchestrator.projections.registry import inline
 from orchestrator.services.codec import CODEC
 
@@ -75,7 +77,8 @@ class World:
         from orchestrator.domain.outside_history import record_identity
 
         events = [
-            CODEC.encode(e.HistoryImported(project="shop", identity=record_identity(record), record=record)) for record in records
+            CODEC.encode(HistoryImported(project="shop", identity=record_identity(record), record=json.dumps(record)))
+            for record in records
         ]
         self.store.append(IMPORT_STREAM, events, expected_version=self.store.version(IMPORT_STREAM))
 
@@ -169,14 +172,14 @@ class Story:
 
     def take_slot(self, pid: int = 4242, host: str = HOST, start_ticks: int = 1, boot_id: str = "b") -> Story:
         store, stream = self.world.store, self.slot.stream
-        taken = e.SlotTaken(deployment_id=self.id, host=host, pid=pid, start_ticks=start_ticks, boot_id=boot_id)
-        epoch = store.append(stream, [CODEC.encode(taken)], expected_version=store.version(stream))
+        taken = SlotTaken(deployment_id=self.id, host=host, pid=pid, start_ticks=start_ticks, boot_id=boot_id)
+        epoch = store.append(stream, [CODEC.encode(taken)], expected_version=store.version(stream)).version
         self.guard = Guard(stream, epoch)
         return self
 
     def release_slot(self) -> Story:
         if self.guard is not None:
-            event = CODEC.encode(e.SlotReleased(deployment_id=self.id, outcome=self.deployment.state))
+            event = CODEC.encode(SlotReleased(deployment_id=self.id, outcome=self.deployment.state))
             self.world.store.append(self.guard.stream, [event], expected_version=self.guard.version)
             self.guard = None
         return self

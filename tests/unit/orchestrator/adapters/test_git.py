@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -273,3 +274,31 @@ def test_knows_who_commits_here(repo: Path) -> None:
     assert git.user(repo) == "bob@example.com"
     run(repo, "config", "user.name", "Bob Ünal")
     assert git.user(repo) == "Bob Ünal"
+
+
+def test_the_commits_between_two_are_those_that_only_the_later_one_has(repo: Path) -> None:
+    good = commit(repo, "good.py")
+    later = [commit(repo, f"{number}.py") for number in range(3)]
+
+    found, problem = git.commits_between(repo, good, later[-1], 2)
+
+    assert ([sha for sha, *_ in found], problem) == (later[:0:-1], "")
+    assert all(datetime.fromisoformat(time).utcoffset() is not None for _, time, *_ in found)
+    assert git.commits_between(repo, later[-1], good, 9) == ([], "")
+
+
+def test_what_is_no_commit_is_never_given_to_git(repo: Path) -> None:
+    found, problem = git.commits_between(repo, "--output=stolen", commit(repo, "good.py"), 9)
+
+    assert (found, "are no commits" in problem) == ([], True)
+    assert not (repo / "stolen").exists()
+
+
+def test_commits_that_git_cannot_tell_are_said_to_be_unknown(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+
+    missing = git.commits_between(repo, "a" * 40, commit(repo, "good.py"), 9)
+    without = git.commits_between(tmp_path / "elsewhere", "a" * 40, "b" * 40, 9)
+
+    assert missing[0] == [] and missing[1].startswith("git log: ")
+    assert without == ([], "there is no git repository here")

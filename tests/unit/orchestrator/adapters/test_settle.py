@@ -31,7 +31,7 @@ from orchestrator.adapters.child import run
 from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.signals import StopFlag
 run(Path(sys.argv[1]), "main", sys.argv[2:], cwd=Path("/"), env=dict(os.environ), timeout_s=60, stop=StopFlag(),
-    launchers=Launchers())
+    launchers=Launchers(), grace_s=float(os.environ.get("GRACE_S", 10)), ends_with_us="GRACE_S" in os.environ)
 """
 
 
@@ -91,6 +91,32 @@ def test_finds_the_end_of_a_command_that_outlived_its_caller(
     assert found.commands["main"].result is not None
     assert found.commands["main"].result.head == b"one\ntwo\n"
     assert "main is still at work" in "".join(lines) or not lines
+
+
+@pytest.mark.parametrize(
+    ("on_term", "grace_s", "signals"),
+    [("exit 9", "30", {"main": 9}), ("", "0.05", {"main": 128 + signal.SIGKILL})],
+    ids=["obeys", "ignores TERM"],
+)
+def test_a_command_that_ends_with_its_caller_is_stopped_when_that_is_killed(
+    caller: Callable[..., subprocess.Popen[bytes]],
+    gate: Gates,
+    attempt_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    on_term: str,
+    grace_s: str,
+    signals: dict[str, int],
+) -> None:
+    monkeypatch.setenv("GRACE_S", grace_s)
+    ready = gate("ready")
+    process = caller("sh", "-c", f"trap '{on_term}' TERM; echo > {ready.path}; while :; do sleep 0.02; done")
+    ready.wait()
+
+    kill(process)
+    found = settled(attempt_dir, stop_after_s=600)  # nobody else stops it
+
+    assert found.exit_codes == signals
+    assert not processes.alive(launcher_of(attempt_dir, "child"))
 
 
 def test_finds_the_end_of_a_command_that_has_long_ended(run_child: RunChild, attempt_dir: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from eventstore.sqlite import SqliteEventStore
 from orchestrator.cli.main import main
 from orchestrator.projections.registry import inline
+from tests.published import check_printed
 from tests.unit.orchestrator.histories import Clock, World
 
 
@@ -47,12 +48,13 @@ def world(project: Path) -> World:
 
 @pytest.fixture
 def run(project: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
-    """Runs ``pop-deploy ARGUMENTS --dir PROJECT``."""
+    """Runs ``pop-deploy ARGUMENTS --dir PROJECT``; what it prints with ``--json`` fits its published schema."""
 
     def invoke(*arguments: str) -> Ended:
         with pytest.raises(SystemExit) as ended:
             main([*arguments, "--dir", str(project)])
         out, err = capsysbinary.readouterr()
+        check_printed(arguments, out.decode())
         return Ended(int(ended.value.code or 0), out.decode(), err.decode())
 
     return invoke

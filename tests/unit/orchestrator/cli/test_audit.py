@@ -78,6 +78,27 @@ def test_names_the_event_that_was_changed(run: Run, story: Story, tamper: Tamper
     assert data["problems"][0] | {"kind": "changed", "position": 1, "version": 0} == data["problems"][0]
 
 
+@pytest.mark.parametrize("column", ["stream", "type", "time"])
+@pytest.mark.parametrize("position", ["1", "5", "(SELECT max(position) FROM events)"])
+def test_text_that_is_none_is_damage_at_that_event(run: Run, story: Story, tamper: Tamper, column: str, position: str) -> None:
+    tamper(f"UPDATE events SET {column} = CAST(x'61ff62' AS TEXT) WHERE position = {position}")  # noqa: S608
+
+    ended = run("audit", "verify", "--json")
+
+    assert (ended.code, ended.data["success"]) == (1, False)
+    assert f"its column {column} holds bytes that are no text (not UTF-8)" in [each["message"] for each in ended.data["problems"]]
+    assert "Result: BROKEN" in run("audit", "verify").out
+
+
+@pytest.mark.parametrize("column", ["stream", "name"])
+def test_an_attachments_name_that_is_no_text_is_damage(run: Run, story: Story, tamper: Tamper, column: str) -> None:
+    tamper(f"UPDATE attachments SET {column} = CAST(x'61ff62' AS TEXT)")  # noqa: S608
+
+    ended = run("audit", "verify", "--json")
+
+    assert (ended.code, {each["kind"] for each in ended.data["problems"]}) == (1, {"attachment"})
+
+
 def test_names_what_was_removed(run: Run, story: Story, tamper: Tamper) -> None:
     tamper("DELETE FROM events WHERE position IN (3, 4)")
 

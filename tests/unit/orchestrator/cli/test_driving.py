@@ -14,8 +14,11 @@ from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode
 from orchestrator.rendering.progress import SilentProgress
+from orchestrator.services.decide import ask_to_abort
 from orchestrator.services.execute import Consent
-from orchestrator.services.repository import Journal
+from orchestrator.services.repository import Journal, load
+from orchestrator.services.rollback import choose, roll_back
+from orchestrator.services.slot import take
 from tests.unit.orchestrator.services.workspace import YES, World, die
 
 
@@ -50,6 +53,25 @@ def test_the_end_of_a_deployment_decides_the_code(world: World, script: dict[str
     world.configure(script=script)
 
     assert drive(world, world.begin()).code == code
+
+
+@pytest.mark.parametrize(("automatic", "code"), [(False, errors.DONE), (True, errors.ROLLED_BACK)])
+def test_a_way_back_that_is_resumed_ends_like_one_that_was_not_interrupted(world: World, automatic: bool, code: int) -> None:
+    world.configure(auto_rollback=automatic)
+    world.deploy("1.0.0")
+    world.before["restore"] = die
+    if automatic:
+        world.configure(script={"bad_versions": ["1.1.0"]})
+        left = world.crash("1.1.0")
+    else:
+        journal = world.deploy("1.1.0")
+        left = journal.deployment.id
+        with world.dying():
+            roll_back(world.process(), journal, choose(world.process(), journal.deployment, None), reason="too slow")
+
+    resumed = load(world.process(), left)
+
+    assert (drive(world, resumed).code, resumed.deployment.state) == (code, State.ROLLED_BACK)
 
 
 def test_a_question_is_3_and_the_deployment_stays(world: World) -> None:
@@ -162,3 +184,15 @@ def test_a_target_that_was_removed_has_no_url(world: World) -> None:
 )
 def test_states_without_success_have_their_codes(state: str, code: int) -> None:
     assert errors.code_of_state(state, success=False) == code
+
+
+def test_a_deployment_that_another_one_gave_up_is_no_success_of_the_command_that_drove_it(world: World) -> None:
+    workspace = world.process()
+    journal = world.begin(workspace)
+    take(workspace, journal)
+    bobs = world.process(actor="bob@ci-8", pid=200)
+    ask_to_abort(bobs, load(bobs, journal.deployment.id), reason="wrong version")
+
+    done = driving.drive(workspace, journal, YES, silent())
+
+    assert (done.code, journal.deployment.state, world.effects) == (errors.FAILED, State.ABORTED, [])

@@ -69,7 +69,8 @@ def test_read_models_that_are_missing_are_built(project: Path, run: Run) -> None
     story = World(SqliteEventStore(f"sqlite:///{path}", now=clock), clock).deployment().to_verified()
 
     ended = run("store", "upgrade")
-    assert "schema revision 0001 as before; read models built: deploy_history, deployments, metrics, releases, slots" in ended.out
+    built = "deploy_history, deployments, metrics, notifications, releases, slots, validations"
+    assert f"schema revision 0001 as before; read models built: {built}" in ended.out
     assert run("history", "--json").data["deployments"][0]["deployment_id"] == story.id
 
 

@@ -65,7 +65,24 @@ def test_without_any_deployment_it_is_wrong_usage(run: Run) -> None:
 
 
 def test_every_event_of_a_deployment_has_a_summary() -> None:
-    of_other_streams = {"SlotTaken", "SlotReleased", "HistoryImported", "AnchorFailed", "Event"}
+    of_other_streams = {
+        "DecisionGiven",
+        "SlotTaken",
+        "SlotReleased",
+        "HistoryImported",
+        "ConfigurationChanged",
+        "AnchorFailed",
+        "ValidationStarted",
+        "ValidationFixed",
+        "ValidationCheckRecorded",
+        "ValidationFinished",
+        "ReceiverAdded",
+        "NotificationsQueued",
+        "DeliveryStarted",
+        "DeliverySucceeded",
+        "DeliveryFailed",
+        "Event",
+    }
 
     assert {event.__name__ for event in replaying._SUMMARIES} == set(EVENTS) - of_other_streams
 

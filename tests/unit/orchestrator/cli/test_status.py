@@ -52,7 +52,7 @@ def test_a_configured_project_without_deployments(project: Path, configure: Conf
     out = text(project)
     assert "shop\n====\n.claude/popkit/deploy.json: valid\n" in out
     assert "  production/web (primary)  nothing deployed yet\n  production/old            not enabled\n" in out
-    assert out.endswith(f"Next: pop-deploy execute --dir {project}\n")
+    assert out.endswith(f"\n  pop-deploy validate --dir {project}\n  pop-deploy execute --dir {project}\n")
 
 
 def test_an_invalid_configuration_is_part_of_the_answer(project: Path, configure: Configure, world: World) -> None:
@@ -84,7 +84,7 @@ def test_says_what_is_live_where_since_when_and_by_whom(project: Path, configure
     out = text(project)
     assert "production/web   1.0.0  verified since 2026-03-18 14:30 UTC by ann@ci-7\n" in out
     assert "staging/web      2.0.0  not verified since" in out
-    assert "not in deploy.json any more" in out.split("production/gone")[1].splitlines()[0]
+    assert "not in deploy.json any more" in out.split("  production/gone  ")[1].splitlines()[0]
 
 
 def test_a_failure_midway_leaves_what_is_live_in_doubt(project: Path, configure: Configure, world: World) -> None:
@@ -188,7 +188,7 @@ def test_is_what_the_bare_command_shows(
         main([])
 
     assert not ended.value.code
-    assert capsys.readouterr().out.endswith("Next: pop-deploy execute\n")
+    assert capsys.readouterr().out.endswith("Next: pop-deploy validate, or pop-deploy execute\n")
 
 
 def test_is_one_object_as_json(project: Path, configure: Configure, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ ENTRY = [
     (
         {"zzz": 1},
         "zzz: unknown key; known here: enabled, primary, type, config, adopt, url, health_check, auto_rollback, "
-        "hooks, timeout_s, allow_paths, environments",
+        "hooks, timeout_s, rollback_timeout_s, allow_paths and 1 more",
     ),
     ({"type": 5}, "type: expected a string, got 5"),
     ({"type": "bax"}, 'type: "bax" is no kind of target, did you mean "box"?'),

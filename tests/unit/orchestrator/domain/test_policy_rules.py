@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.errors import Frozen, NotConfirmed, ValidationRequired
+from orchestrator.domain.errors import Frozen, NotConfirmed
 from orchestrator.domain.policy import check_approval, check_environment
 from orchestrator.domain.settings import EnvironmentRules, Freeze
 
@@ -34,11 +34,6 @@ def test_refuses_while_frozen_and_says_until_when_and_why(now: str) -> None:
 @pytest.mark.parametrize("now", ["2026-12-23T23:59:59+00:00", "2026-12-27T00:00:00+00:00"])
 def test_allows_before_and_after_a_freeze(now: str) -> None:
     check_environment(deployment(), EnvironmentRules(freeze=(HOLIDAYS,)), now)
-
-
-def test_refuses_what_was_not_validated() -> None:
-    with pytest.raises(ValidationRequired, match="requires_validation to false"):
-        check_environment(deployment(), EnvironmentRules(requires_validation=True), "2026-01-01T00:00:00+00:00")
 
 
 def test_a_second_person_has_to_confirm_where_that_is_wanted() -> None:

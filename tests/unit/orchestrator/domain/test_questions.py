@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.questions import CONFIRM_DEPLOY, DEPLOY_MODE, QUESTIONS, Question, which_target
+from orchestrator.domain.questions import CONFIRM_DEPLOY, DEPLOY_MODE, QUESTIONS, Question, which_target, which_version
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from orchestrator.domain.questions import CONFIRM_DEPLOY, DEPLOY_MODE, QUESTIONS
         ("post_deploy", ["verify", "rollback", "done"]),
         ("after_failure", ["retry", "rollback", "abort"]),
         ("confirm_rollback", ["proceed", "dry_run", "abort"]),
+        ("rollback_strategy", ["previous", "specific", "investigate"]),
+        ("incident_report", ["create_report", "skip_report"]),
         ("step_outcome", ["done", "not_done", "abort"]),
     ],
 )
@@ -35,7 +37,9 @@ def test_a_dry_run_is_recommended_first() -> None:
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
 def test_a_form_can_show_every_question(question: Question) -> None:
     assert 0 < len(question.header) <= 12
+    assert 2 <= len(question.options) <= 4
     assert len(set(question.ids)) == len(question.ids)
+    assert question.default is None or question.default in question.ids
     for option in question.options:
         assert option.to_json() == {"id": option.id, "label": option.label, "description": option.description}
         assert option.label
@@ -57,3 +61,31 @@ def test_the_targets_to_choose_from_are_those_that_are_enabled() -> None:
 
     assert (question.decision_id, question.ids) == ("deploy_target_name", ("web-swarm", "npm"))
     assert question.check("web-swarm") == "web-swarm"
+
+
+def test_of_the_versions_to_go_back_to_four_are_shown_and_all_are_taken() -> None:
+    question = which_version([(f"1.{minor}.0", f"verified {minor}") for minor in range(9, 2, -1)])
+
+    assert question.ids == ("1.9.0", "1.8.0", "1.7.0", "1.6.0")
+    assert question.check("1.3.0") == "1.3.0"
+    with pytest.raises(UsageProblem, match=r"rollback_version=1\.2\.0: expected one of 1\.9\.0, .*, 1\.3\.0"):
+        question.check("1.2.0")
+
+
+def test_a_version_is_stored_as_it_is_written() -> None:
+    question = which_version([("1.0.0-rc.1", "a"), ("0.9.0", "b")])
+
+    assert question.check("1.0.0-rc.1") == "1.0.0-rc.1"
+
+
+def test_a_single_version_can_be_declined() -> None:
+    question = which_version([("1.0.0", "verified")])
+
+    assert question.ids == ("1.0.0", "abort")
+    assert len(question.header) <= 12
+
+
+def test_of_the_same_version_twice_the_newest_is_shown() -> None:
+    question = which_version([("1.1.0", "newer"), ("1.0.0", "x"), ("1.1.0", "older")])
+
+    assert [(option.id, option.description) for option in question.options] == [("1.1.0", "newer"), ("1.0.0", "x")]

@@ -224,7 +224,7 @@ def test_after_a_failed_rollback_nobody_knows_what_is_live() -> None:
     assert result.error is not None and (result.error.step, result.error.message) == ("restore", "no such container")
     assert result.rollback is not None and statuses(result.rollback.steps) == ["failed", "skipped"]
     assert result.diagnostics == ("web: exited (1)",)
-    assert result.next == (f"pop-deploy logs {ID}", f"pop-deploy rollback {ID}")
+    assert result.next == (f"pop-deploy logs {ID}", f"pop-deploy rollback {ID}", f"pop-deploy incident {ID}")
 
 
 def test_a_second_way_back_does_not_show_the_verdict_on_the_first() -> None:

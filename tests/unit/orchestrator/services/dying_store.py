@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eventstore import Attachment, Guard, NewEvent, StoreUnavailable
+from eventstore import Appended, Attachment, Guard, NewEvent, StoreUnavailable
 from eventstore.memory import MemoryEventStore
 from orchestrator.projections.registry import inline
 
@@ -43,7 +43,7 @@ class Store:
         expected_version: int,
         guard: Guard | None = None,
         attachments: Sequence[Attachment] = (),
-    ) -> int:
+    ) -> Appended:
         types = tuple(event.type for event in events)
         if self._dead:
             raise Killed
@@ -53,11 +53,11 @@ class Store:
         if self.meanwhile is not None and stream.startswith("slot-"):
             happens, self.meanwhile = self.meanwhile, None
             happens()
-        version = self.inner.append(stream, events, expected_version=expected_version, guard=guard, attachments=attachments)
+        appended = self.inner.append(stream, events, expected_version=expected_version, guard=guard, attachments=attachments)
         self.appends.append((stream.partition("-")[0], types))
         self.guards.append(guard)
         self._die("after", types)
-        return version
+        return appended
 
     def revive(self) -> None:
         """The next process opens it."""

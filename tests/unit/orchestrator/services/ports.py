@@ -151,11 +151,19 @@ class HistoryFile:
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
+        self.document: dict[str, Any] | None = None
         self.unwritable = False
 
-    def publish(self, render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None]) -> object:
+    def publish(
+        self,
+        render: Callable[[list[dict[str, Any]]], list[dict[str, Any]] | None],
+        look: Callable[[Mapping[str, Any]], None],
+    ) -> object:
+        """*look* is asked only where a test says what the file holds."""
         if self.unwritable:
             raise PopDeployError("deploy.json: permission denied")
+        if self.document is not None:
+            look(self.document)
         wanted = render(self.records)
         self.records = json.loads(json.dumps(wanted)) if wanted is not None else self.records
         return None
@@ -176,6 +184,9 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
+
+    def set(self, now: datetime) -> None:
+        self._now = now
 
 
 class Secrets:

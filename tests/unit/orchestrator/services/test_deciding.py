@@ -261,3 +261,22 @@ def test_a_failed_one_is_closed_by_the_answer_abort(tmp_path: Path) -> None:
 
     assert journal.deployment.state is State.ABORTED
     assert claimant(world.process(), SLOT) is None
+
+
+def test_the_strategy_of_a_rollback_can_be_answered_before_it_is_asked(world: World) -> None:
+    world.deploy("1.0.0")
+    second = world.deploy("1.1.0")
+    workspace = world.process()
+    journal = load(workspace, second.deployment.id)
+
+    decide(workspace, journal, "rollback_strategy", "specific", how="decide")
+
+    assert journal.deployment.answers["rollback_strategy"].answer == "specific"
+
+
+def test_no_report_can_be_asked_for_where_nothing_went_wrong(world: World) -> None:
+    good = world.deploy("1.0.0")
+    workspace = world.process()
+
+    with pytest.raises(UsageProblem, match="incident_report is not asked here"):
+        decide(workspace, load(workspace, good.deployment.id), "incident_report", "create_report", how="decide")

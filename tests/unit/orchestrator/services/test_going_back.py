@@ -22,7 +22,7 @@ from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent, advance
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.rollback import choose, leaving, require_leaving, roll_back
+from orchestrator.services.rollback import can_be_named, choose, leaving, require_leaving, roll_back
 from orchestrator.services.slot import claimant
 from orchestrator.services.verify import verify_again, what_is_live
 from orchestrator.targets.base import CheckStatus
@@ -337,3 +337,53 @@ def test_a_failed_deployment_cannot_be_verified(world: World) -> None:
 
     with pytest.raises(IllegalTransition, match="is failed: cannot verify"):
         verify(world, journal)
+
+
+# The rollback's own time, and what it never goes to
+
+
+def test_each_step_of_a_rollback_has_the_rollbacks_own_deadline(world: World) -> None:
+    world.configure(timeout_s=7.0, rollback_timeout_s=90.0)
+    world.deploy("1.0.0")
+    world.deploy("1.1.0")
+
+    deployment = go_back(world).deployment
+
+    assert deployment.plan is not None and deployment.rollback is not None
+    assert {step.timeout_s for step in deployment.plan.steps} == {7.0}
+    assert {step.timeout_s for step in deployment.rollback.plan.steps} == {90.0}
+
+
+def test_without_one_of_its_own_it_is_that_of_every_step(world: World) -> None:
+    world.configure(timeout_s=7.0)
+    world.deploy("1.0.0")
+    world.deploy("1.1.0")
+
+    deployment = go_back(world).deployment
+
+    assert deployment.rollback is not None
+    assert {step.timeout_s for step in deployment.rollback.plan.steps} == {7.0}
+
+
+def test_a_release_that_is_the_one_to_leave_cannot_even_be_named(world: World) -> None:
+    world.deploy("1.0.0")
+    world.deploy("1.1.0")
+    workspace = world.process()
+
+    left = leaving(workspace, SLOT).deployment
+
+    assert [found.release.version for found in can_be_named(workspace.store, left)] == ["1.0.0"]
+    with pytest.raises(NothingToRollBack, match=r"no verified release 1\.1\.0 to go back to; there are: 1\.0\.0"):
+        choose(workspace, left, "1.1.0")
+
+
+def test_after_a_rollback_the_restored_release_is_what_is_live(world: World) -> None:
+    first = world.deploy("1.0.0")
+    world.deploy("1.1.0")
+
+    left = go_back(world)
+
+    (live,) = releases.live_slots(world.store.inner, SLOT)
+    assert live.release is not None
+    assert (live.release.version, live.made_by, live.put_there_by) == ("1.0.0", first.deployment.id, left.deployment.id)
+    assert (live.verified, live.in_doubt) == (True, None)

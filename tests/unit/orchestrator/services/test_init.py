@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.bootstrap import init_surroundings, load_config
+from orchestrator.beginning import init_surroundings
+from orchestrator.bootstrap import load_config
 from orchestrator.config import ConfigError
 from orchestrator.domain.errors import UsageProblem
 from orchestrator.projections.init_result import InitResult
@@ -110,6 +111,27 @@ def test_named_targets_are_written_and_switched_on_in_that_order(project: Path) 
     assert flags(project) == {"npm": (True, True), "local": (True, False)}
 
 
+@pytest.mark.parametrize("kind", ["docker", "npm", "pypi", "vercel", "netlify", "github_releases", "swarm", "kubernetes"])
+def test_a_kind_that_is_named_and_was_not_detected_gets_its_defaults(tmp_path: Path, project: Path, kind: str) -> None:
+    bare = tmp_path / "Bare Café"
+    bare.mkdir()
+
+    result = run(bare, targets=(kind, "local"))
+
+    assert [(target.name, target.kind, target.primary) for target in result.targets] == [
+        (kind, kind, True),
+        ("local", "local", False),
+    ]
+    assert result.targets[0].why == "not detected here: default fields, complete them"
+    assert list(load_config(str(bare)).targets) == [kind, "local"]
+
+
+def test_a_detected_target_is_written_as_it_was_detected(project: Path) -> None:
+    run(project, targets=("pypi", "docker"))
+
+    assert written(project)["targets"]["docker"]["config"]["run"]["ports"] == ["127.0.0.1:8080:8080"]
+
+
 def test_the_primary_target_can_be_named(project: Path) -> None:
     run(project, primary="local")
 
@@ -119,7 +141,10 @@ def test_the_primary_target_can_be_named(project: Path) -> None:
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"targets": ("vercel", "local")}, "--targets: vercel was not detected here; detected: docker, local, npm"),
+        (
+            {"targets": ("heroku", "local")},
+            "--targets: heroku was not detected here and is no .*; there are: docker, local, npm, pypi,",
+        ),
         ({"targets": ()}, "--targets: no name was not detected"),
         ({"primary": "web"}, "--primary web: there is no such target; there are: docker, local, npm"),
         ({"primary": "npm"}, "--primary npm: it is switched off. To switch it on, name it in --targets too"),

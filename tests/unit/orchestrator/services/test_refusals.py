@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.config import ResolvedTarget
 from orchestrator.domain.errors import (
     CanaryUnsupported,
     DecisionOpen,
@@ -16,10 +17,11 @@ from orchestrator.domain.errors import (
     ValidationRequired,
 )
 from orchestrator.domain.lifecycle import State
-from orchestrator.domain.plan import Mode
+from orchestrator.domain.plan import Mode, Slot
 from orchestrator.services.confirm import confirm
 from orchestrator.services.execute import Consent, advance
 from orchestrator.services.repository import load
+from orchestrator.targets.base import Target
 from tests.unit.orchestrator.services.workspace import YES, World, digest_of
 
 # Confirmation
@@ -170,3 +172,21 @@ def test_a_canary_where_the_kind_has_none_is_refused_before_it_is_planned(world:
 
     assert journal.deployment.state is State.REQUESTED
     assert [(refusal.rule) for refusal in journal.deployment.refusals] == ["canary"]
+
+
+def test_the_refusal_names_the_targets_of_this_project_that_have_a_canary(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.configure("cluster")
+    world.configure("idle", enabled=False)
+    workspace = world.process()
+    make = workspace.make_target
+
+    def made(settings: ResolvedTarget, slot: Slot) -> Target:
+        target = make(settings, slot)
+        monkeypatch.setattr(target, "supports_canary", settings.name != "web", raising=False)
+        return target
+
+    workspace.make_target = made
+    with pytest.raises(CanaryUnsupported, match=r"of this deploy.json cluster has one. Next: --target cluster, or --mode deploy"):
+        advance(workspace, world.begin(mode=Mode.CANARY), YES)
+
+    assert world.effects == []

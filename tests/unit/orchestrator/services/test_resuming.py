@@ -13,6 +13,7 @@ from eventstore import WrongExpectedVersion
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import Interrupted, SlotHeld, SlotLost, UsageProblem
 from orchestrator.domain.lifecycle import State
+from orchestrator.domain.side_events import SlotTaken
 from orchestrator.services import resume as resuming
 from orchestrator.services.codec import CODEC
 from orchestrator.services.execute import advance
@@ -185,7 +186,7 @@ def test_a_running_deployment_cannot_be_resumed_beside_its_process(world: World)
 def test_a_writer_whose_slot_was_taken_over_cannot_append(world: World) -> None:
     def take_over(run: Any) -> None:
         # Whoever replaces it has the epoch, and has not written a word to the deployment yet.
-        taken = e.SlotTaken(deployment_id=run.deployment_id, host="ci-8", pid=2, start_ticks=1, boot_id="boot-8")
+        taken = SlotTaken(deployment_id=run.deployment_id, host="ci-8", pid=2, start_ticks=1, boot_id="boot-8")
         world.store.inner.append(SLOT.stream, [CODEC.encode(taken)], expected_version=0)
 
     world.before["step-2"] = take_over

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.errors import NotClaimed, NothingToRollBack, SlotHeld, SlotLost, Superseded, UsageProblem
-from orchestrator.domain.events import SlotReleased
 from orchestrator.domain.lifecycle import State
+from orchestrator.domain.side_events import SlotReleased
 from orchestrator.projections import releases
 from orchestrator.services.abort import abort
 from orchestrator.services.codec import CODEC

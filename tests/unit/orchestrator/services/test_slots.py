@@ -9,9 +9,9 @@ from orchestrator.domain.errors import (
     SlotHeld,
     UsageProblem,
 )
-from orchestrator.domain.events import SlotTaken
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode
+from orchestrator.domain.side_events import SlotTaken
 from orchestrator.services.codec import CODEC
 from orchestrator.services.confirm import confirm
 from orchestrator.services.execute import Consent, advance

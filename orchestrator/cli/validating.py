@@ -1,0 +1,167 @@
+"""`validate`, from parsed options to the exit code: ask for the scope, run the checks, report, and ask how to go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+
+from orchestrator.bootstrap import open_workspace
+from orchestrator.cli import errors, prompts, running
+from orchestrator.cli.ui import Ui, make_ui
+from orchestrator.config import ConfigError, UnknownTarget, default_target, environment_name, resolve
+from orchestrator.domain.errors import UsageProblem
+from orchestrator.domain.plan import Slot
+from orchestrator.domain.questions import SCOPE_LEVEL
+from orchestrator.domain.readiness import CheckResult, Outcome, Scope, ValidationReport, assess
+from orchestrator.projections.validation_result import ValidationResult, proceed_question, validation_result
+from orchestrator.rendering import validation
+from orchestrator.services.validate import Wish, validate
+from orchestrator.services.workspace import Workspace
+from orchestrator.validation.own import checks_for
+from orchestrator.validation.registry import for_scope
+
+DEFAULT_SCOPE = Scope.STANDARD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The options as they were typed."""
+
+    directory: str = "."
+    store: str | None = None
+    as_json: bool = False
+    actor: str | None = None
+    reason: str = ""
+    target: str | None = None
+    environment: str | None = None
+    version: str | None = None
+    scope: str | None = None
+    fix: bool = False
+    strict: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Given:
+        return cls(**options)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A validation that has ended, and what was answered to `proceed_action`; "" where nobody was asked."""
+
+    result: ValidationResult
+    answer: str = ""
+
+    @property
+    def code(self) -> int:
+        return errors.DONE if self.result.success else errors.FAILED
+
+
+def run(given: Given) -> int:
+    """Validate, as often as ``fix`` is answered, and carry out what is answered then."""
+    ui = make_ui(given.directory, given.store, as_json=given.as_json)
+    done = once(given, ui)
+    while done.answer == "fix":
+        done = once(replace(given, fix=True, scope=done.result.scope), ui)
+    if done.answer not in ("deploy", "override"):
+        return done.code
+    accepts = done.answer == "override"
+    reason = given.reason or (click.prompt("Why are the warnings acceptable?").strip() if accepts else "")
+    result = done.result
+    return running.execute(
+        None,
+        running.Given(
+            directory=given.directory,
+            store=given.store,
+            actor=given.actor,
+            reason=reason,
+            accept_warnings=accepts,
+            targets=(result.target or "",),
+            environment=result.environment,
+            version=given.version,
+            mode="deploy",
+        ),
+    )
+
+
+def once(given: Given, ui: Ui) -> Done:
+    """One validation with its report. A configuration that cannot be read is a failed check like any other."""
+    try:
+        with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
+            return _opened(workspace, given, ui)
+    except ConfigError as error:
+        if isinstance(error, UnknownTarget):
+            raise
+        scope = Scope(given.scope) if given.scope else DEFAULT_SCOPE
+        result = validation_result(unreadable(error, scope), scope, strict=given.strict, options=ui.options)
+        ui.answer(text=validation.text(result), data=result)
+        return Done(result)
+
+
+def unreadable(problem: Exception, scope: Scope) -> ValidationReport:
+    """The report where deploy.json cannot be read: nothing else can be looked at without it."""
+    found = [CheckResult(name="config", status=Outcome.FAIL, message=str(problem), blocking=True)]
+    said = "not looked at: deploy.json cannot be read"
+    found += [
+        CheckResult(name=check.name, status=Outcome.SKIP, message=said, blocking=check.blocking)
+        for check in for_scope(scope)
+        if check.name != found[0].name
+    ]
+    return ValidationReport(checks=tuple(found), readiness=assess(found), scope=scope)
+
+
+def slot_of(workspace: Workspace, target: str | None, environment: str | None) -> Slot:
+    where = environment_name(workspace.config, environment, os.environ)
+    name = target or default_target(workspace.config, where)
+    if name is None:
+        raise UsageProblem("several targets are enabled and none is primary: name one with --target")
+    if name not in workspace.config.targets:
+        raise UnknownTarget(workspace.config.file, name, workspace.config.targets)
+    return Slot(workspace.config.project_name, where, name)
+
+
+def validated(workspace: Workspace, wish: Wish, *, options: tuple[str, ...] = ()) -> tuple[ValidationReport, ValidationResult]:
+    """Run the checks; the report, and how it is shown."""
+    report = validate(workspace, wish, checks_for(workspace.config.validation, wish.scope))
+    return report, shown(workspace, report, wish, options=options)
+
+
+def shown(workspace: Workspace, report: ValidationReport, wish: Wish, *, options: tuple[str, ...] = ()) -> ValidationResult:
+    settings = resolve(workspace.config, wish.slot.target, wish.slot.environment)
+    return validation_result(
+        report,
+        wish.scope,
+        strict=wish.strict,
+        primary=settings.primary,
+        required=settings.rules.requires_validation,
+        deploy_url=settings.url.replace("{{version}}", report.version or ""),
+        options=options,
+    )
+
+
+def _opened(workspace: Workspace, given: Given, ui: Ui) -> Done:
+    slot = slot_of(workspace, given.target, given.environment)
+    scope = Scope(given.scope) if given.scope else _ask_scope(workspace, ui)
+    wish = Wish(slot=slot, scope=scope, version=given.version, fix=given.fix, strict=given.strict)
+    version = given.version or workspace.files.facts().version
+    begun = ValidationReport(
+        checks=(), readiness=assess(()), environment=slot.environment, target=slot.target, version=version, scope=scope
+    )
+    ui.watch(lambda: validation.opening(shown(workspace, begun, wish)))
+    report, result = validated(workspace, wish, options=ui.options)
+    ui.progress.close()
+    ui.answer(text=validation.text(result, begun=ui.progress.begun and not ui.as_json), data=result)
+    if not ui.interactive:
+        return Done(result)
+    required = resolve(workspace.config, slot.target, slot.environment).rules.requires_validation
+    try:
+        return Done(result, prompts.ask(proceed_question(report, required=required), workspace.stop) or "")
+    except click.Abort:
+        return Done(result)  # nobody answered: nothing follows from that
+
+
+def _ask_scope(workspace: Workspace, ui: Ui) -> Scope:
+    return Scope(prompts.ask(SCOPE_LEVEL, workspace.stop) or DEFAULT_SCOPE) if ui.interactive else DEFAULT_SCOPE

@@ -1,0 +1,7 @@
+#!/usr/bin/env python3
+"""Drop-in for the deploy skill's script of this name: see `orchestrator.cli.dropin.validate`."""
+
+from orchestrator.cli.dropin.validate import main
+
+if __name__ == "__main__":
+    main()
