@@ -1,6 +1,7 @@
 """Several deployments of one command: `one_after_another` (``--all``, several ``--target``), `all_of_them` (the answer ``all``).
 
-All slots are taken before the first deployment begins, or none is; then one deployment runs after the other.
+Before the first deployment begins each target is known to be able to do what is wanted, and all slots are taken, or none is; then
+one deployment runs after the other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from orchestrator.cli.ui import Ui
 from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION
 from orchestrator.services.execute import Consent
+from orchestrator.services.planning import require_supported
 from orchestrator.services.repository import Journal
 from orchestrator.services.request import Wish
 from orchestrator.services.slot import reserve
@@ -43,6 +45,9 @@ def _deploy(workspace: Workspace, journals: Sequence[Journal], ends: list[Ended]
             driving.settle(workspace, journal, consent, ui)
     with ExitStack() as held:
         try:
+            for journal in journals:
+                if journal.deployment.target is not None:
+                    require_supported(workspace, journal.deployment)
             held.enter_context(reserve(workspace, [journal for journal in journals if _will_run(journal, consent, ui)]))
         except PopDeployError as refusal:
             refused = [driving.refused(workspace, journal, consent, ui, refusal) for journal in journals]

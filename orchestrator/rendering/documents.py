@@ -195,6 +195,24 @@ class LogsDocument(TypedDict):
     logs: list[AttemptLog]
 
 
+class CheckLog(TypedDict):
+    """What one check has found and printed; what is not UTF-8 is replaced. *status*: pass, warn, fail or skip."""
+
+    name: str
+    status: str
+    message: str
+    blocking: bool
+    duration_ms: int
+    output: str
+
+
+class CheckLogsDocument(TypedDict):
+    """What the checks of a validation printed."""
+
+    validation_id: str
+    logs: list[CheckLog]
+
+
 class ListedRelease(TypedDict):
     """A release that can be gone back to. *live*: it is what is live now."""
 

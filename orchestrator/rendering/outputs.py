@@ -40,7 +40,7 @@ OUTPUTS: Mapping[str, Mapping[str, type]] = {
     "incident": {"incident": IncidentResult},
     "history": {"history": d.History},
     "show": {"show": Details},
-    "logs": {"logs": d.LogsDocument},
+    "logs": {"logs": d.LogsDocument, "check_logs": d.CheckLogsDocument},
     "replay": {"replay": Replay},
     "metrics": {"metrics": d.MetricsDocument},
     "slots": {"slots": SlotList},

@@ -14,6 +14,7 @@ def opening(result: ValidationResult) -> str:
     primary = " (primary)" if result.primary else ""
     lines = [
         TITLE,
+        "=" * len(TITLE),
         f"Target: {one_line(result.target or 'unknown')}{primary}",
         f"Environment: {one_line(result.environment or 'unknown')}",
         f"Version: {one_line(result.version or 'unknown')}",

@@ -41,11 +41,7 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
         CanaryUnsupported: This kind has no canary; names those that have.
         Unreachable, ForeignResource: See `targets.base`; nothing was changed.
     """
-    settings, target = open_target(workspace, deployment)
-    if deployment.plan_mode is Mode.CANARY and not target.supports_canary:
-        raise CanaryUnsupported(
-            f"{settings.name} is of kind {settings.kind}, which has no canary: {_with_canary(workspace, deployment)}"
-        )
+    settings, target = require_supported(workspace, deployment)
     if not deployment.dry_run:
         workspace.children.stand_by()
     observed = target.observe()
@@ -62,6 +58,20 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
         reference=reference,
         observed=observed,
     )
+
+
+def require_supported(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedTarget, Target]:
+    """The deployment's target, if it can do what is wanted.
+
+    Raises:
+        CanaryUnsupported: This kind has no canary; names those that have.
+    """
+    settings, target = open_target(workspace, deployment)
+    if deployment.plan_mode is Mode.CANARY and not target.supports_canary:
+        raise CanaryUnsupported(
+            f"{settings.name} is of kind {settings.kind}, which has no canary: {_with_canary(workspace, deployment)}"
+        )
+    return settings, target
 
 
 def _with_canary(workspace: Workspace, deployment: Deployment) -> str:

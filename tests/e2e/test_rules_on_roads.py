@@ -85,6 +85,17 @@ def test_a_canary_is_not_even_prepared_where_there_is_none(project: Project) -> 
     assert "has no canary" in refused.json("deployment_result")["error"]["message"]
 
 
+def test_of_several_targets_none_begins_a_canary_where_one_has_none(project: Project) -> None:
+    project.fake("web", supports_canary=True)
+
+    refused = project.run("execute", "--all", "--mode", "canary", "--yes", "--json")
+
+    assert refused.code == 5, refused.out + refused.err
+    assert [each.state for each in project.deployments()] == [State.ABORTED, State.ABORTED]
+    assert "of this deploy.json web has one" in refused.out
+    assert (project.history, project.live, project.claims()) == ([], None, [])
+
+
 @pytest.mark.parametrize("road", ROADS)
 def test_the_first_deployment_without_a_mode_is_a_dry_run(project: Project, road: str) -> None:
     done = execute(project, road)

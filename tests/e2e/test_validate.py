@@ -61,6 +61,19 @@ def test_production_takes_what_was_validated_and_nothing_else(shop: Project) -> 
     assert shop.run("audit", "verify").code == 0
 
 
+def test_what_a_check_printed_can_be_read_afterwards(shop: Project) -> None:
+    own(shop, smoke={"command": ["sh", "-c", "echo seen; exit 3"]}, silent={"command": ["true"]})
+    validation_id = shop.run(*QUICK).json()["validation_id"]
+
+    everything, one = shop.run("logs", validation_id), shop.run("logs", validation_id, "smoke", "--json")
+    unknown = shop.run("logs", validation_id, "smokes")
+
+    assert "==> smoke" in everything.out and "seen" in everything.out
+    assert [(log["name"], log["status"], "seen" in log["output"]) for log in one.json()["logs"]] == [("smoke", "fail", True)]
+    assert (unknown.code, "there are: config, " in unknown.err) == (2, True)
+    assert shop.run("logs", "validate-20260318-143022-k3f9").code == 2
+
+
 def test_the_report_has_every_check_the_verdict_and_what_it_holds_for(shop: Project) -> None:
     own(shop, smoke={"command": ["sh", "-c", "echo seen"]})
 
