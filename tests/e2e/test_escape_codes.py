@@ -11,7 +11,7 @@ from tests.backends.docker import docker
 from tests.e2e.project import Gate, Project
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_docker_road import Shop, shop  # noqa: F401 - a fixture
-from tests.e2e.test_secrets_canary import service
+from tests.e2e.test_secrets_urls import service
 
 pytestmark = pytest.mark.e2e
 

@@ -98,9 +98,8 @@ def test_a_backup_beside_a_busy_writer_is_consistent(store: Path) -> None:
             version = -1
             while not stop.is_set():
                 new = [NewEvent("X", b"{}")]
-                version = busy.append(
-                    "busy", new, expected_version=version, attachments=[Attachment(f"a{version}", (b"x" * 9000,))]
-                )
+                output = Attachment(f"a{version}", (b"x" * 9000,))
+                version = busy.append("busy", new, expected_version=version, attachments=[output]).version
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -99,8 +99,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
 
 
 def own_environment(project: Path) -> None:
-    (project / ".venv").mkdir()
-    (project / ".venv" / "bin").symlink_to(TOOLS)
+    """That of the tests."""
+    (project / ".venv").symlink_to(TOOLS.parent)
 
 
 @needs_npm

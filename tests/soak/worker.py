@@ -17,7 +17,7 @@ import time
 from contextlib import closing, redirect_stderr, redirect_stdout
 from typing import Any
 
-from eventstore import EventReader
+from eventstore import Appended, EventReader
 from orchestrator import bootstrap
 from orchestrator.cli.main import main as pop_deploy
 from orchestrator.domain.lifecycle import UNDER_WAY
@@ -41,11 +41,11 @@ class NotingStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    def append(self, stream: str, events: Any, **options: Any) -> int:
-        last: int = self._inner.append(stream, events, **options)
+    def append(self, stream: str, events: Any, **options: Any) -> Appended:
+        appended: Appended = self._inner.append(stream, events, **options)
         digests = [digest(event.type, event.data) for event in events]
-        self._place.note(self._file, [stream, last - len(digests) + 1, digests])
-        return last
+        self._place.note(self._file, [stream, appended.version - len(digests) + 1, digests])
+        return appended
 
 
 def digest(type_: str, data: bytes) -> str:
