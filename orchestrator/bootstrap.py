@@ -371,9 +371,9 @@ def _shared(place: StorePlace) -> dict[str, Any]:
     """How commands run where another machine may take over from us."""
     if place.url is None:
         return {}
-    from orchestrator.adapters.postgres_locks import GRACE_S
+    from orchestrator.adapters.postgres_locks import GRACE_S, OUTLIVE_S
 
-    return {"grace_s": GRACE_S, "end_with_us": True}
+    return {"grace_s": GRACE_S, "outlive_s": OUTLIVE_S}
 
 
 def _anchors(config: ProjectConfig, project: Path, data_dir: str) -> Anchors | None:

@@ -43,13 +43,12 @@ def run(
     follow: Callable[[bytes], None] | None = None,
     grace_s: float = GRACE_S,
     hidden: Sequence[str] = (),
-    ends_with_us: bool = False,
+    outlive_s: float | None = None,
 ) -> ChildResult:
     """Run *argv* to its end, and leave the record of it in ``attempt_dir/name``, private to this user.
 
     When *stop* is set meanwhile, its signal is passed on once and the end is still waited for; the next signal ends the wait, and
-    the command is then still about to end. Should this process die, the command goes on, to its deadline at most, unless it
-    *ends_with_us*.
+    the command is then still about to end. Should this process die, the command goes on, to its deadline at most.
 
     Args:
         name: Of the command within its step; each name once.
@@ -57,7 +56,7 @@ def run(
         env: Its whole environment. It stands in no file; PYTHONUNBUFFERED is added so that output comes when it is made.
         timeout_s: Then its process group gets TERM, and KILL after *grace_s*. The launcher sees to it, also after our death.
         hidden: Values that stand in none of its files, longer ones first.
-        ends_with_us: Our death stops it like a signal to us.
+        outlive_s: So long at most it goes on after our death; None: to its deadline.
         follow: Told what is new of the output, not masked further, the newest 64 kB at most, ten times a second at most.
 
     Returns:
@@ -72,7 +71,8 @@ def run(
     command = _prepare(attempt_dir, name)
     watch = _Watch(command, stop, follow, time.monotonic() + timeout_s + grace_s + _SLACK_S, grace_s)
     request = Request(command.path, argv, cwd.absolute(), {"PYTHONUNBUFFERED": "1", **env}, timeout_s, grace_s, hidden)
-    request = replace(request, owner=os.getpid()) if ends_with_us else request
+    if outlive_s is not None:
+        request = replace(request, owner=os.getpid(), outlive_s=outlive_s)
     with stop.breakable(0):  # what waits here polls
         return _run(command, request, launchers, watch)
 

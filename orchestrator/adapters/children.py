@@ -34,8 +34,8 @@ class RecordedChildren:
         directory: Where attempts keep their files, private to this user.
         say: Told what is waited for.
         grace_s: What a command gets after TERM.
-        end_with_us: For a store that other machines share: whoever takes over there cannot find our commands, and must be able
-            to rely on their end. Otherwise they outlive us, and `settle` finds them.
+        outlive_s: How long a command may go on after our death, where whoever takes over on another machine cannot find it and
+            relies on its end; None: to its deadline.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class RecordedChildren:
         say: Callable[[str], None],
         *,
         grace_s: float = child.GRACE_S,
-        end_with_us: bool = False,
+        outlive_s: float | None = None,
     ) -> None:
         self._directory, self._masker, self._stop, self._say = directory, masker, stop, say
-        self._grace_s, self._end_with_us = grace_s, end_with_us
+        self._grace_s, self._outlive_s = grace_s, outlive_s
         self._launchers = Launchers()
 
     def stand_by(self) -> None:
@@ -97,7 +97,7 @@ class RecordedChildren:
             launchers=self._launchers,
             hidden=self._masker.values,
             grace_s=self._grace_s,
-            ends_with_us=self._end_with_us,
+            outlive_s=self._outlive_s,
             follow=(lambda block: follow(stream.feed(block))) if follow else None,
         )
         if follow:

@@ -57,9 +57,9 @@ def run() -> None:
 
 def main(fields: list[bytes]) -> None:
     """Claim, start, pump, record. Returns without any effect when the claim is taken."""
-    directory, cwd, timeout_s, grace_s, owner, count, hidden = fields[:7]
-    secrets_at = 7 + int(count)
-    command, secrets = fields[7:secrets_at], fields[secrets_at : secrets_at + int(hidden)]
+    directory, cwd, timeout_s, grace_s, owner, outlive_s, count, hidden = fields[:8]
+    secrets_at = 8 + int(count)
+    command, secrets = fields[8:secrets_at], fields[secrets_at : secrets_at + int(hidden)]
     env = dict(variable.split(b"=", 1) for variable in fields[secrets_at + int(hidden) :])
     umask = os.umask(0o077)
     _close_inherited()
@@ -84,7 +84,8 @@ def main(fields: list[bytes]) -> None:
     os.close(err_end)
     _set_group(pid)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-    pump = _Pump(pid, out, err, wake, owned, started + float(timeout_s), float(grace_s), secrets)
+    pump = _Pump(pid, out, err, wake, started + float(timeout_s), float(grace_s), secrets)
+    pump.watch(owned, float(outlive_s))
     pump.run()
     _record_exit(pump, started)
 
@@ -147,9 +148,7 @@ class _Spool:
 class _Pump:
     """Moves output from the pipes to the spool until the command has ended; passes signals on; keeps the deadline."""
 
-    def __init__(
-        self, pid: int, out: int, err: int, wake: int, owner: int, deadline: float, grace_s: float, secrets: list[bytes]
-    ) -> None:
+    def __init__(self, pid: int, out: int, err: int, wake: int, deadline: float, grace_s: float, secrets: list[bytes]) -> None:
         self.pid = pid
         self.spool = _Spool()
         # As in `run`. A command without secrets does not pay for it.
@@ -158,16 +157,22 @@ class _Pump:
         self.forwarded = 0
         self.ended_at = 0.0
         self._err = err
-        self._wake, self._owner, self._deadline = wake, owner, deadline
+        self._wake, self._deadline = wake, deadline
+        self._owner, self._outlive_s = -1, 0.0
         self._grace_s = grace_s
         self._kill_at, self._killed = 0.0, False  # 0: nobody has asked the command to stop
         self._open = {out, err}
         self._buffer = bytearray(BLOCK_BYTES)
         self._old_err, self._new_err = b"", bytearray()
         self._poll = select.poll()
-        for fd in (out, err, wake, owner):
-            if fd >= 0:
-                self._poll.register(fd, select.POLLIN)
+        for fd in (out, err, wake):
+            self._poll.register(fd, select.POLLIN)
+
+    def watch(self, owner: int, outlive_s: float) -> None:
+        """When *owner* (of `_watch`) becomes readable, the command has *outlive_s* left."""
+        self._owner, self._outlive_s = owner, outlive_s
+        if owner >= 0:
+            self._poll.register(owner, select.POLLIN)
 
     def run(self) -> None:
         while not self._finished():
@@ -176,7 +181,7 @@ class _Pump:
                     self._take_signals()
                 elif fd == self._owner:
                     self._poll.unregister(fd)
-                    self._ask_to_stop(signal.SIGTERM)
+                    self._deadline = min(self._deadline, time.monotonic() + self._outlive_s)
                 else:
                     self._take_output(fd)
             self._keep_deadlines()
@@ -303,8 +308,7 @@ def _catch_signals() -> int:
 
 
 def _watch(owner: int) -> "int | None":
-    """What becomes readable when the process *owner*, which started us, has died: the command ends with it. -1 for 0: the command
-    outlives whoever asked for it. None: it has died already."""
+    """What becomes readable when the process *owner*, which started us, dies. -1 for 0: none. None: it has died already."""
     if not owner:
         return -1
     try:

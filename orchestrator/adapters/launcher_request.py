@@ -9,9 +9,9 @@ BLOCK_BYTES = 64 << 10
 
 
 def receive(fd: int) -> list[bytes] | None:
-    """DIRECTORY CWD TIMEOUT_S GRACE_S OWNER COUNT HIDDEN, COUNT words of the command, HIDDEN values, its variables as NAME=VALUE.
+    """DIRECTORY CWD TIMEOUT_S GRACE_S OWNER OUTLIVE_S COUNT HIDDEN, COUNT words of the command, HIDDEN values, then its variables.
 
-    None when nobody asked for anything, or died while writing, or wrote something else.
+    A variable is NAME=VALUE. None when nobody asked for anything, or died while writing, or wrote something else.
     """
     blocks = []
     while block := os.read(fd, BLOCK_BYTES):
@@ -24,10 +24,10 @@ def receive(fd: int) -> list[bytes] | None:
 def _is_request(fields: list[bytes]) -> bool:
     """What cannot be carried out is not begun: then nobody finds a claim."""
     try:
-        timeout_s, grace_s = float(fields[2]), float(fields[3])
-        owner, count, hidden = (int(field) for field in fields[4:7])
+        timeout_s, grace_s, outlive_s = float(fields[2]), float(fields[3]), float(fields[5])
+        owner, count, hidden = int(fields[4]), int(fields[6]), int(fields[7])
     except (ValueError, IndexError):
         return False
-    if not (timeout_s >= 0 <= grace_s and owner >= 0 and count > 0 <= hidden and len(fields) >= 7 + count + hidden):
+    if not (timeout_s >= 0 <= grace_s and owner >= 0 <= outlive_s and count > 0 <= hidden and len(fields) >= 8 + count + hidden):
         return False
-    return all(b"=" in variable for variable in fields[7 + count + hidden :])
+    return all(b"=" in variable for variable in fields[8 + count + hidden :])

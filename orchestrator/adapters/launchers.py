@@ -33,7 +33,7 @@ class Request:
     Attributes:
         directory: Where the command's files go; it exists.
         env: The command's whole environment. It stands in no file and no argument.
-        owner: Process with which the command ends; 0: it outlives whoever asked for it.
+        owner: Process whose death leaves the command only *outlive_s*, seconds; 0: its deadline stays as it is.
         hidden: Values that must not stand in a file either, longer ones first; the output is written without them.
     """
 
@@ -45,6 +45,7 @@ class Request:
     grace_s: float
     hidden: Sequence[str] = ()
     owner: int = 0
+    outlive_s: float = 0.0
 
     def to_bytes(self) -> bytes:
         """As `launcher_request.receive` reads it.
@@ -57,7 +58,15 @@ class Request:
             raise ValueError("a variable's name is empty or has an =")
         hidden = [value for value in self.hidden if "\0" not in value]
         counts = (str(len(self.argv)), str(len(hidden)))
-        head = (str(self.directory), str(self.cwd), repr(self.timeout_s), repr(self.grace_s), str(self.owner), *counts)
+        head = (
+            str(self.directory),
+            str(self.cwd),
+            repr(self.timeout_s),
+            repr(self.grace_s),
+            str(self.owner),
+            repr(self.outlive_s),
+            *counts,
+        )
         fields = [os.fsencode(field) for field in (*head, *self.argv, *hidden, *variables)]
         if any(b"\0" in field for field in fields):
             raise ValueError("embedded null byte")

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     import psycopg
 
 LOOK_EVERY_S = 1.0
+OUTLIVE_S = 20.0
+"""How long a command may go on after the process that asked for it has died."""
 GRACE_S = 3.0
-"""What a command gets after TERM: whoever takes the slot over waits that long."""
+"""What it gets after TERM. Whoever takes the slot over on another machine waits for both."""
 
 
 class PostgresLock:
@@ -87,9 +89,9 @@ class PostgresLocks:
 
     def notice_s(self, holder: Here) -> float:
         """Nothing for a process that is certainly dead here, whose commands can be found. Elsewhere the server may have given a
-        session up before its process knows, and a command ends with its process, but not at once."""
+        session up before its process knows, and a command may go on for a while after its process has died."""
         dead = holders.at_work(holder.host, holder.boot_id, holder.pid, holder.start_ticks, holder.pid_namespace) is False
-        return 0.0 if dead else DROPPED_AFTER_S + 2 * LOOK_EVERY_S + GRACE_S
+        return 0.0 if dead else DROPPED_AFTER_S + 2 * LOOK_EVERY_S + OUTLIVE_S + GRACE_S
 
     def close(self) -> None:
         if self._spare is not None:

@@ -44,8 +44,8 @@ def receive(raw: bytes) -> None:
     finally:
         os.close(read)
     if fields is not None:  # as `main` takes them apart
-        _, _, timeout_s, grace_s, _, count, hidden = fields[:7]
-        end = 7 + int(count) + int(hidden)
+        _, _, timeout_s, grace_s, _, _, count, hidden = fields[:8]
+        end = 8 + int(count) + int(hidden)
         assert 0 < int(count) <= end <= len(fields)
         assert float(timeout_s) >= 0 <= float(grace_s)
         dict(variable.split(b"=", 1) for variable in fields[end:])

@@ -57,7 +57,7 @@ def test_a_launcher_takes_nothing_for_a_request_that_is_none(raw: bytes) -> None
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [(2, b"soon"), (3, b"nan"), (4, b"-1"), (4, b"one"), (5, b"0"), (5, b"-1"), (5, b"99"), (-1, b"no variable")],
+    [(2, b"soon"), (3, b"nan"), (4, b"one"), (5, b"-1"), (6, b"0"), (6, b"-1"), (6, b"99"), (-1, b"no variable")],
 )
 def test_a_launcher_refuses_a_request_that_cannot_be_carried_out(field: int, value: bytes) -> None:
     right = records.REQUEST.partition(b"\n")[2].split(b"\0")

@@ -31,7 +31,7 @@ from orchestrator.adapters.child import run
 from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.signals import StopFlag
 run(Path(sys.argv[1]), "main", sys.argv[2:], cwd=Path("/"), env=dict(os.environ), timeout_s=60, stop=StopFlag(),
-    launchers=Launchers(), grace_s=float(os.environ.get("GRACE_S", 10)), ends_with_us="GRACE_S" in os.environ)
+    launchers=Launchers(), grace_s=float(os.environ.get("GRACE_S", 10)), outlive_s=0.1 if "GRACE_S" in os.environ else None)
 """
 
 
@@ -98,7 +98,7 @@ def test_finds_the_end_of_a_command_that_outlived_its_caller(
     [("exit 9", "30", {"main": 9}), ("", "0.05", {"main": 128 + signal.SIGKILL})],
     ids=["obeys", "ignores TERM"],
 )
-def test_a_command_that_ends_with_its_caller_is_stopped_when_that_is_killed(
+def test_a_command_whose_caller_was_killed_is_stopped_soon_where_others_rely_on_it(
     caller: Callable[..., subprocess.Popen[bytes]],
     gate: Gates,
     attempt_dir: Path,
