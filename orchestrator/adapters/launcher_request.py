@@ -9,7 +9,7 @@ BLOCK_BYTES = 64 << 10
 
 
 def receive(fd: int) -> list[bytes] | None:
-    """DIRECTORY CWD TIMEOUT_S GRACE_S OWNER OUTLIVE_S COUNT HIDDEN, COUNT words of the command, HIDDEN values, then its variables.
+    """DIRECTORY CWD TIMEOUT_S GRACE_S OWNER OUTLIVE_S COUNT HIDDEN, COUNT words of the command, HIDDEN values, its variables.
 
     A variable is NAME=VALUE. None when nobody asked for anything, or died while writing, or wrote something else.
     """
