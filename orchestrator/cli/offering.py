@@ -1,4 +1,5 @@
-"""Offering what comes first, at a terminal: `with_init` where there is no deploy.json, `what_is_missing` for the bare command.
+"""Offering what comes first, at a terminal: `with_init` where there is no deploy.json, `with_validation` where one is required,
+`what_is_missing` for the bare command.
 
 Without a terminal nobody is asked: the command stands in what is shown.
 """
@@ -7,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from orchestrator.config import ConfigMissing
 from orchestrator.projections.standing import Standing
+
+if TYPE_CHECKING:
+    from orchestrator.cli import running
 
 Done = TypeVar("Done")
 
@@ -29,6 +33,30 @@ def with_init(directory: str, store: str | None, *, as_json: bool, run: Callable
         if not _interactive(as_json=as_json) or not _init(directory, store, missing.file):
             raise
     return run()
+
+
+def with_validation(given: running.Given, *, run: Callable[[], int]) -> int:
+    """What *run* gives; where it needs a validation first, that is offered, and its own questions lead on to the deployment."""
+    from orchestrator.cli import running  # not for the bare command, which starts fast
+
+    try:
+        return run()
+    except running.Unvalidated as missing:
+        if not click.confirm("\nValidate now?", default=True):
+            return missing.code
+        from orchestrator.cli import validating
+
+        return validating.run(
+            validating.Given(
+                directory=given.directory,
+                store=given.store,
+                actor=given.actor,
+                reason=given.reason,
+                target=missing.slot.target,
+                environment=missing.slot.environment,
+                version=missing.version,
+            )
+        )
 
 
 def what_is_missing(standing: Standing, directory: str, store: str | None, *, as_json: bool) -> bool:

@@ -12,7 +12,8 @@ from orchestrator.cli import driving, several
 from orchestrator.cli.evidence import evidence
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import enabled_targets, environment_name
-from orchestrator.domain.errors import Refused, UsageProblem
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.errors import Refused, UsageProblem, ValidationRequired
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.plan import Mode
 from orchestrator.services import resume as resuming
@@ -23,6 +24,14 @@ from orchestrator.services.request import Wish, like_plan, siblings
 from orchestrator.services.slot import awaited
 from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.workspace import Workspace
+
+
+class Unvalidated(Exception):
+    """A person at a terminal wanted to deploy what has to be validated first; the refusal is on record and was shown."""
+
+    def __init__(self, deployment: Deployment, code: int) -> None:
+        super().__init__(deployment.id)
+        self.slot, self.version, self.code = deployment.slot, deployment.given_version, code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,4 +176,6 @@ def _one(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> in
     if fresh and not done.code and (more := driving.others(workspace, journal)):
         return several.the_rest(workspace, done, more, consent, ui)
     ui.report(done)
+    if ui.interactive and fresh and isinstance(done.error, ValidationRequired):
+        raise Unvalidated(deployment, done.code) from done.error
     return driving.afterwards(workspace, journal, done, consent, ui).code

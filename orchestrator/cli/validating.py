@@ -42,6 +42,7 @@ class Given:
     scope: str | None = None
     fix: bool = False
     strict: bool = False
+    answers: str | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Given:
@@ -50,10 +51,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Done:
-    """A validation that has ended, and what was answered to `proceed_action`; "" where nobody was asked."""
+    """A validation that has ended, and what was answered to `proceed_action`, with the *reason*; "" where nobody was asked."""
 
     result: ValidationResult
     answer: str = ""
+    reason: str = ""
 
     @property
     def code(self) -> int:
@@ -69,7 +71,9 @@ def run(given: Given) -> int:
     if done.answer not in ("deploy", "override"):
         return done.code
     accepts = done.answer == "override"
-    reason = given.reason or (click.prompt("Why are the warnings acceptable?").strip() if accepts else "")
+    reason = given.reason or done.reason
+    if accepts and not reason and ui.interactive:
+        reason = click.prompt("Why are the warnings acceptable?").strip()
     result = done.result
     return running.execute(
         None,
@@ -83,6 +87,7 @@ def run(given: Given) -> int:
             environment=result.environment,
             version=given.version,
             mode="deploy",
+            answers=given.answers,
         ),
     )
 
@@ -144,6 +149,7 @@ def shown(workspace: Workspace, report: ValidationReport, wish: Wish, *, options
 
 def _opened(workspace: Workspace, given: Given, ui: Ui) -> Done:
     slot = slot_of(workspace, given.target, given.environment)
+    ui = ui.with_answers(given.answers, tuple(workspace.config.targets), yes=False)
     scope = Scope(given.scope) if given.scope else _ask_scope(workspace, ui)
     wish = Wish(slot=slot, scope=scope, version=given.version, fix=given.fix, strict=given.strict)
     version = given.version or workspace.files.facts().version
@@ -154,14 +160,20 @@ def _opened(workspace: Workspace, given: Given, ui: Ui) -> Done:
     report, result = validated(workspace, wish, options=ui.options)
     ui.progress.close()
     ui.answer(text=validation.text(result, begun=ui.progress.begun and not ui.as_json), data=result)
+    required = resolve(workspace.config, slot.target, slot.environment).rules.requires_validation
+    question = proceed_question(report, required=required)
+    if (said := ui.ahead.by_decision.get(question.decision_id)) is not None and not ui.as_json:
+        fixed = given.fix and said.answer == "fix"  # it was tried already
+        return Done(result, "" if fixed else question.check(said.answer), said.reason)
     if not ui.interactive:
         return Done(result)
-    required = resolve(workspace.config, slot.target, slot.environment).rules.requires_validation
     try:
-        return Done(result, prompts.ask(proceed_question(report, required=required), workspace.stop) or "")
+        return Done(result, prompts.ask(question, workspace.stop) or "")
     except click.Abort:
         return Done(result)  # nobody answered: nothing follows from that
 
 
 def _ask_scope(workspace: Workspace, ui: Ui) -> Scope:
+    if (said := ui.ahead.by_decision.get(SCOPE_LEVEL.decision_id)) is not None:
+        return Scope(said.answer)
     return Scope(prompts.ask(SCOPE_LEVEL, workspace.stop) or DEFAULT_SCOPE) if ui.interactive else DEFAULT_SCOPE

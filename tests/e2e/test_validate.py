@@ -61,6 +61,21 @@ def test_production_takes_what_was_validated_and_nothing_else(shop: Project) -> 
     assert shop.run("audit", "verify").code == 0
 
 
+def test_answers_given_ahead_lead_from_the_scope_to_the_deployment(shop: Project) -> None:
+    answers = shop.root / "answers.json"
+    answers.write_text('{"scope_level": "quick", "proceed_action": "deploy", "confirm_deploy": "proceed"}')
+    refused = shop.root / "refused.json"
+    refused.write_text('{"scope_level": "quick", "proceed_action": "override"}')
+
+    done = shop.run("validate", *PRODUCTION, "--answers", str(answers))
+    not_offered = shop.run("validate", *PRODUCTION, "--answers", str(refused))
+
+    assert done.code == 0, done.out + done.err
+    assert "Scope: quick" in done.out and "Result: SUCCESS" in done.out
+    assert (not_offered.code, "proceed_action=override: expected one of" in not_offered.err) == (2, True)
+    assert len(shop.history) == 1
+
+
 def test_what_a_check_printed_can_be_read_afterwards(shop: Project) -> None:
     own(shop, smoke={"command": ["sh", "-c", "echo seen; exit 3"]}, silent={"command": ["true"]})
     validation_id = shop.run(*QUICK).json()["validation_id"]
@@ -262,6 +277,25 @@ def test_a_person_is_asked_how_thoroughly_and_how_to_go_on(shop: Project) -> Non
         terminal.expect("Result: SUCCESS")
 
     assert "Override" not in shown
+
+
+def test_a_person_who_deploys_what_is_not_validated_is_offered_that_and_led_on(shop: Project) -> None:
+    with Terminal(shop, "execute", *PRODUCTION, "--mode", "deploy") as terminal:
+        terminal.expect("Validate now?")
+        terminal.type("y\n")
+        terminal.answer("How thoroughly should I validate?", "1")
+        terminal.answer("How should I proceed?", "deploy")
+        terminal.answer("Ready to deploy?", "proceed")
+        terminal.expect("Result: SUCCESS")
+
+
+def test_who_does_not_want_to_validate_is_refused_as_before(shop: Project) -> None:
+    with Terminal(shop, "execute", *PRODUCTION, "--mode", "deploy") as terminal:
+        terminal.expect("Validate now?")
+        terminal.type("n\n")
+        code = terminal.end()
+
+    assert (code, shop.live) == (5, None)
 
 
 def test_a_person_may_override_warnings_with_a_reason(shop: Project) -> None:

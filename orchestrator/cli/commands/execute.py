@@ -39,5 +39,8 @@ def command(deployment_id: str | None, **given: object) -> int:
     """
     typed = running.Given.of(given)
     return offering.with_init(
-        typed.directory, typed.store, as_json=typed.as_json, run=lambda: running.execute(deployment_id, typed)
+        typed.directory,
+        typed.store,
+        as_json=typed.as_json,
+        run=lambda: offering.with_validation(typed, run=lambda: running.execute(deployment_id, typed)),
     )

@@ -15,6 +15,7 @@ Examples:
   pop-deploy validate --scope quick                          configuration, version, git, tools, target
   pop-deploy validate --scope full --environment production --target docker --version 1.2.0
   pop-deploy validate --scope standard --strict --json       for CI: a warning or a skipped check is exit 1
+  pop-deploy validate --answers answers.json                 {"scope_level": "full", "proceed_action": "deploy"}
   pop-deploy validate --fix                                  correct what can be corrected, and look again
 """,
 )
@@ -24,6 +25,7 @@ Examples:
 @click.option("--version", "-V", type=options.given, metavar="V", help="Otherwise package.json, pyproject.toml or a git tag.")
 @click.option("--fix", is_flag=True, help="Change the project so that failed checks pass, where a check knows how.")
 @click.option("--strict", is_flag=True, help="A warning and a check that could not run count as failures.")
+@options.ahead
 @options.actor
 @options.project
 def command(**given: object) -> int:
