@@ -13,20 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventstore.errors import EventStoreError
-from orchestrator import incidents as outside
 from orchestrator.cli import asking
 from orchestrator.domain.errors import DecisionOpen, PopDeployError
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.questions import INCIDENT_REPORT
-from orchestrator.projections.incident import IncidentResult
-from orchestrator.rendering.incident import filename, markdown
-from orchestrator.services.incident import incident_of
 from orchestrator.services.request import ask
 
 if TYPE_CHECKING:
     from eventstore.store import EventReader
     from orchestrator.cli.ui import Ui
     from orchestrator.projections.deployment_result import DeploymentResult
+    from orchestrator.projections.incident import IncidentResult
     from orchestrator.services.repository import Journal
     from orchestrator.services.workspace import Workspace
 
@@ -40,6 +37,12 @@ def write(reader: EventReader, data_dir: str, deployment_id: str) -> IncidentRes
         UsageProblem: Nothing has gone wrong in it.
         ReportUnwritable, DirectoryUnusable: See `adapters.incident_files`.
     """
+    # Hardly any deployment needs one: what makes it is not loaded with every command.
+    from orchestrator import incidents as outside
+    from orchestrator.projections.incident import IncidentResult
+    from orchestrator.rendering.incident import filename, markdown
+    from orchestrator.services.incident import incident_of
+
     found, name = incident_of(reader, deployment_id), filename(deployment_id)
     path = outside.write_report(data_dir, name, markdown(found))
     return IncidentResult(report_path=path, filename=name, incident=found)

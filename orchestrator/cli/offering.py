@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from orchestrator.config import ConfigMissing
-from orchestrator.projections.standing import Standing
 
 if TYPE_CHECKING:
     from orchestrator.cli import running
+    from orchestrator.projections.standing import Standing
 
 Done = TypeVar("Done")
 

@@ -1,6 +1,7 @@
-"""How long something was broken and how bad that was: `outage`, `severity`. Pure; told from recorded checks alone.
+"""Whether something went wrong, how long it was broken and how bad that was: `is_incident`, `outage`, `severity`.
 
-The rule of `severity` stands in docs/incidents.md too. Not here: what else an incident report says (`projections/incident.py`).
+Pure; outage and severity are told from recorded checks alone. The rule of `severity` stands in docs/incidents.md too. Not here:
+what else an incident report says (`projections/incident.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.lifecycle import State
 
 PRODUCTION = frozenset({"production", "prod"})
 LONG_OUTAGE_S = 900.0
@@ -95,3 +99,10 @@ def _rounds(checks: Iterable[SeenCheck]) -> Iterable[list[SeenCheck]]:
 
 def _between(start: str, end: str) -> float:
     return max(0.0, round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 3))
+
+
+def is_incident(deployment: Deployment) -> bool:
+    """Something went wrong in it: it failed, its release failed a later verification, or it was left for another one."""
+    doubted = deployment.state is State.DEPLOYED and not deployment.under_way
+    given_up = deployment.aborted is not None and deployment.aborted.effect
+    return deployment.failure is not None or deployment.rollback is not None or doubted or given_up

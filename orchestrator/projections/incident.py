@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.incidents import Outage, SeenCheck, Severity, outage, severity
+from orchestrator.domain.incidents import Outage, SeenCheck, Severity, is_incident, outage, severity
 from orchestrator.domain.lifecycle import State
 from orchestrator.projections.details import DecisionDetail, Details, History, details
 from orchestrator.projections.outcome import live_now
@@ -185,13 +185,6 @@ def incident(history: History, tails: Mapping[str, tuple[str, bool]]) -> Inciden
 def _about_the_report(command: str) -> bool:
     """Whoever reads the report has it."""
     return command.startswith("pop-deploy incident ") or " incident_report=" in command
-
-
-def is_incident(deployment: Deployment) -> bool:
-    """Something went wrong in it: it failed, its release failed a later verification, or it was left for another one."""
-    doubted = deployment.state is State.DEPLOYED and not deployment.under_way
-    given_up = deployment.aborted is not None and deployment.aborted.effect
-    return deployment.failure is not None or deployment.rollback is not None or doubted or given_up
 
 
 def telling_logs(logs: tuple[StepLog, ...]) -> tuple[StepLog, ...]:

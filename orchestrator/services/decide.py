@@ -15,6 +15,7 @@ from orchestrator.config import rules
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import Refused, UsageProblem
+from orchestrator.domain.incidents import is_incident
 from orchestrator.domain.lifecycle import State, Trigger, allowed
 from orchestrator.domain.policy import check_approval
 from orchestrator.domain.questions import (
@@ -28,7 +29,6 @@ from orchestrator.domain.questions import (
     Option,
     Question,
 )
-from orchestrator.projections.incident import is_incident
 from orchestrator.services import decisions
 from orchestrator.services.abort import abort, give_up_rollback
 from orchestrator.services.confirm import confirm
