@@ -1,48 +1,14 @@
 """A store that was moved, removed or replaced while it was open."""
 
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from eventstore import NO_STREAM, StoreMoved
-from eventstore.reading import open_read_only
 from eventstore.sqlite import SqliteEventStore
-from tests.contract.event_store_examples import event, events
-
-ROOT = Path(__file__).parents[3]
-
-OPENINGS: list[Callable[[Path], object]] = [
-    lambda path: SqliteEventStore(f"sqlite:///{path}"),
-    lambda path: open_read_only(str(path)),
-]
-both = pytest.mark.parametrize("opening", OPENINGS, ids=["for writing", "for reading"])
-
-
-def _store(path: Path) -> Path:
-    store = SqliteEventStore(f"sqlite:///{path}")
-    store.append("a", events(3), expected_version=NO_STREAM)
-    store.close()
-    return path
-
-
-def _edit(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def _around(path: Path) -> dict[str, tuple[bytes, int, int]]:
-    """Name, content, mode and time of change of everything in the directory of *path*."""
-    return {
-        item.name: (item.read_bytes(), item.stat().st_mode, item.stat().st_mtime_ns)
-        for item in path.parent.iterdir()
-        if item.is_file()
-    }
-
+from tests.contract.event_store_examples import event
 
 # moved away while open
 

@@ -13,6 +13,7 @@ from orchestrator.adapters.attempt import ChildResult
 from orchestrator.adapters.child import run
 from orchestrator.adapters.launchers import Launchers
 from orchestrator.adapters.signals import StopFlag
+from tests.unit.orchestrator.adapters.deploy_json_files import TEXT
 
 
 class Gate:
@@ -90,3 +91,12 @@ def run_child(attempt_dir: Path, tmp_path: Path, stop: StopFlag, launchers: Laun
 def python() -> Callable[[str], list[str]]:
     """An argument list that runs a piece of Python."""
     return lambda code: [sys.executable, "-c", code]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A deploy.json with `TEXT` in it."""
+    path = tmp_path / "popkit" / "deploy.json"
+    path.parent.mkdir()
+    path.write_text(TEXT)
+    return path

@@ -17,26 +17,8 @@ from orchestrator.adapters import exchange
 from orchestrator.adapters.deploy_json import DeployJsonBusy, DeployJsonFile, DeployJsonUnwritable, History
 from orchestrator.adapters.exclusive import exclusive
 from orchestrator.config.errors import ConfigError, ConfigMissing
+from tests.unit.orchestrator.adapters.deploy_json_files import RECORD, TEXT, names, say
 from tests.unit.orchestrator.adapters.support import directory_for_all, without_privileges
-
-RECORD = {"target": "web", "version": "1.0.0", "status": "success"}
-TEXT = '{\n  "version": "1.0",\n  "x-mine": [1.0, 1e5],\n  "history": [],\n  "targets": {}\n}\n'
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "popkit" / "deploy.json"
-    path.parent.mkdir()
-    path.write_text(TEXT)
-    return path
-
-
-def say(*history: dict[str, Any]) -> Any:
-    return lambda existing: list(history)
-
-
-def names(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.parent.iterdir() if entry.name != "locks")
 
 
 def test_reads_what_is_there_and_changes_nothing(path: Path) -> None:

@@ -1,7 +1,6 @@
 """A whole deploy.json is only written where there was none, or over the one that was shown, and after a backup."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -9,25 +8,7 @@ import orchestrator.config.reading  # noqa: F401 - imported lazily by what runs 
 from orchestrator.adapters import exchange
 from orchestrator.adapters.deploy_json import DeployJsonBusy, DeployJsonFile
 from orchestrator.domain.errors import UsageProblem
-
-RECORD = {"target": "web", "version": "1.0.0", "status": "success"}
-TEXT = '{\n  "version": "1.0",\n  "x-mine": [1.0, 1e5],\n  "history": [],\n  "targets": {}\n}\n'
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "popkit" / "deploy.json"
-    path.parent.mkdir()
-    path.write_text(TEXT)
-    return path
-
-
-def say(*history: dict[str, Any]) -> Any:
-    return lambda existing: list(history)
-
-
-def names(path: Path) -> list[str]:
-    return sorted(entry.name for entry in path.parent.iterdir() if entry.name != "locks")
+from tests.unit.orchestrator.adapters.deploy_json_files import TEXT, names
 
 
 def test_creates_a_private_file_in_a_private_directory(tmp_path: Path) -> None:
