@@ -11,79 +11,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from orchestrator.domain.settings import Value
+from orchestrator.targets.canary_config import Canary
 
 _COUNT = {"minimum": 0, "maximum": 10_000}
 _SHARE = {"minimum": 0, "maximum": 1}
-_PERCENT = {"minimum": 0, "maximum": 100}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
-    """A canary step: *weight* percent of the traffic."""
-
-    weight: float = field(metadata=_PERCENT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """A canary step: wait *pause_s* seconds, or for a decision when it is None."""
-
-    pause_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prometheus:
-    """A question to a Prometheus server."""
-
-    url: str
-    query: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSample:
-    """A number asked for over HTTP."""
-
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryCheck:
-    """One measurement that judges a canary; one of *http*, *command* and *prometheus* is set.
-
-    Attributes:
-        min: Lowest sample that passes.
-        max: Highest sample that passes.
-        failure_limit: So many failed samples more than this end the canary.
-        min_samples: Fewer than this prove nothing.
-        no_data: What a sample without a value counts as.
-    """
-
-    name: str
-    prometheus: Prometheus | None = None
-    http: HttpSample | None = None
-    command: tuple[str, ...] | None = None
-    min: float | None = None
-    max: float | None = None
-    interval_s: float = 10.0
-    failure_limit: int = field(default=1, metadata=_COUNT)
-    min_samples: int = field(default=3, metadata=_COUNT)
-    no_data: Literal["fail", "pass", "pause"] = "fail"
-
-    def __post_init__(self) -> None:
-        given = [name for name in ("prometheus", "http", "command") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of prometheus, http and command, got {' and '.join(given) or 'none'}")
-        if self.min is None and self.max is None:
-            raise ValueError("expected min, max or both, got neither")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Canary:
-    """How a canary goes forward and who judges it."""
-
-    steps: tuple[Weight | Pause, ...] = ()
-    checks: tuple[CanaryCheck, ...] = ()
-    deadline_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

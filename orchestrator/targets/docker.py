@@ -3,6 +3,7 @@
 This file says which function does and probes which kind of step, and what is live; all else has a module of its own:
 
     docker_config   the configuration             docker_images    build, push, and putting tags back
+    image_config    what it says of the image     image_plans      the steps that make it
     docker_plans    steps and their inputs        docker_run       the update of one container, and its crash windows
     docker_cli      argument lists, as data       docker_compose   the update of a compose project
     docker_engine   questions to the engine       docker_rollout   waiting, verification, diagnostics
@@ -41,10 +42,11 @@ from orchestrator.targets.docker_compose import ComposeUpdate, service_container
 from orchestrator.targets.docker_config import DockerCompose, DockerConfig, DockerRun
 from orchestrator.targets.docker_engine import Engine, Presence
 from orchestrator.targets.docker_images import Images
-from orchestrator.targets.docker_plans import BUILD, COMPOSE, PUSH, RESTORE, RUN, WAIT, back, forward, released
+from orchestrator.targets.docker_plans import COMPOSE, RESTORE, RUN, WAIT, back, forward, released
 from orchestrator.targets.docker_rollout import Rollout
 from orchestrator.targets.docker_run import RunUpdate
 from orchestrator.targets.docker_slot import is_ours, refuse_foreign, release_of, slot_labels
+from orchestrator.targets.image_plans import BUILD, PUSH
 
 __all__ = ["DockerCompose", "DockerConfig", "DockerRun", "DockerTarget"]
 

@@ -18,11 +18,11 @@ from orchestrator.domain.plan import Plan, Step
 from orchestrator.domain.settings import Value
 from orchestrator.targets import docker_cli as cli
 from orchestrator.targets.base import Check, CheckStatus, SecretMissing, Tools
-from orchestrator.targets.docker_config import from_json, secret_refs
 from orchestrator.targets.docker_engine import Engine, Presence
 from orchestrator.targets.docker_errors import explain
 from orchestrator.targets.docker_run import taken_port
 from orchestrator.targets.docker_slot import slot_labels
+from orchestrator.targets.image_config import from_json, secret_refs
 
 Answer = tuple[CheckStatus, str]
 PASS, WARN, FAIL, SKIP = CheckStatus.PASS, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.SKIP

@@ -17,8 +17,8 @@ from orchestrator.domain.plan import Step
 from orchestrator.targets import docker_cli as cli
 from orchestrator.targets.base import Answer, CommandResult, Observation, Outcomes, StepError, StepOutcome, StepRun, Tools
 from orchestrator.targets.docker_child import docker, everything, failure
-from orchestrator.targets.docker_config import from_json, secret_refs
 from orchestrator.targets.docker_engine import Engine, Presence
+from orchestrator.targets.image_config import from_json, secret_refs
 
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64}) size:")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -9,24 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.domain.errors import NothingToRollBack, UsageProblem
+from orchestrator.domain.errors import NothingToRollBack
 from orchestrator.domain.plan import Mode, Plan, Release, Slot, Step
-from orchestrator.targets import docker_cli as cli
 from orchestrator.targets.base import Outcomes, Request
-from orchestrator.targets.docker_config import (
-    VERSION_PLACEHOLDER,
-    DockerCompose,
-    DockerConfig,
-    DockerRun,
-    fill_tag,
-    from_json,
-    to_json,
-    valid_tag,
-)
+from orchestrator.targets.docker_config import DockerCompose, DockerConfig, DockerRun
 from orchestrator.targets.docker_slot import pinned
+from orchestrator.targets.image_config import to_json
+from orchestrator.targets.image_plans import PUSH, build_step, named_image, push_step
 
 KIND = "docker"
-BUILD, PUSH, RESTORE = "docker.build", "docker.push", "docker.restore"
+RESTORE = "docker.restore"
 RUN, COMPOSE, WAIT = "docker.run", "docker.compose", "docker.wait"
 
 
@@ -36,13 +28,13 @@ def forward(config: DockerConfig, slot: Slot, request: Request, *, adopt: bool, 
     Raises:
         UsageProblem: No image can have the configured name or a tag of this version.
     """
-    image = _image(config, slot, request.version)
+    image = named_image(config, slot, request.version)
     spec = _spec(config)
     detail = {**image, "local": not config.pushes, **spec}
     release = Release(version=request.version, commit_sha=request.commit_sha, detail=detail)
-    steps = [_build(config, image, timeout_s)]
+    steps = [build_step(config, image, timeout_s)]
     if config.pushes:
-        steps.append(_push(image, timeout_s, live=not spec))
+        steps.append(push_step(image, timeout_s, live=not spec))
     if spec:
         reference, observed = (found.deployment_id if found else None for found in (request.reference, request.observed))
         keep = sorted({one for one in (reference, observed) if one is not None})
@@ -97,21 +89,6 @@ def released(plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:
     )
 
 
-def _image(config: DockerConfig, slot: Slot, version: str) -> dict[str, Any]:
-    """``image`` without a tag, ``tags``, and ``image_ref``: the image with the tag that says the version."""
-    where = f"targets.{slot.target}.config"
-    try:
-        repository = config.require_repository()
-    except ValueError as error:
-        raise UsageProblem(f"{where}.{error}") from error
-    tags = list(dict.fromkeys(fill_tag(template, version) for template in config.tags))
-    for tag in tags:
-        if not valid_tag(tag):
-            raise UsageProblem(f"{where}.tags: version {version!r} makes the tag {tag!r}, which no image can have")
-    telling = next((template for template in config.tags if VERSION_PLACEHOLDER in template), config.tags[0])
-    return {"image": repository, "tags": tags, "image_ref": f"{repository}:{fill_tag(telling, version)}"}
-
-
 def _spec(config: DockerConfig) -> dict[str, Any]:
     if config.run is not None:
         return {"run": _run_spec(config.run)}
@@ -133,54 +110,6 @@ def _run_spec(run: DockerRun) -> dict[str, Any]:
 
 def _compose_spec(compose: DockerCompose) -> dict[str, Any]:
     return {"project": compose.project, "service": compose.service, "file": compose.file, "stable_s": compose.stable_s}
-
-
-def _build(config: DockerConfig, image: Mapping[str, Any], timeout_s: float) -> Step:
-    platforms = list(config.distinct_platforms)
-    inputs = {
-        "repository": image["image"],
-        "image": image["image_ref"],
-        "tags": image["tags"],
-        "context": config.build_context,
-        "dockerfile": config.dockerfile,
-        "platforms": platforms,
-        "build_args": to_json(config.build_args),
-        "local": not config.pushes,
-    }
-    return Step(
-        name="build",
-        title="Building image",
-        kind=BUILD,
-        inputs=inputs,
-        command=None if len(platforms) > 1 else _shown_build(inputs),
-        timeout_s=timeout_s,
-        repeatable=True,
-        live=False,
-    )
-
-
-def _shown_build(inputs: Mapping[str, Any]) -> tuple[str, ...]:
-    return cli.build(
-        context=inputs["context"],
-        dockerfile=inputs["dockerfile"],
-        references=[f"{inputs['repository']}:{tag}" for tag in inputs["tags"]],
-        build_args=from_json(inputs["build_args"]),
-        platform=next(iter(inputs["platforms"]), None),
-    )
-
-
-def _push(image: Mapping[str, Any], timeout_s: float, *, live: bool) -> Step:
-    tags = image["tags"]
-    return Step(
-        name="push",
-        title="Pushing to registry",
-        kind=PUSH,
-        inputs={"repository": image["image"], "image": image["image_ref"], "tags": tags},
-        command=cli.push(f"{image['image']}:{tags[0]}") if len(tags) == 1 else None,
-        timeout_s=timeout_s,
-        repeatable=True,
-        live=live,
-    )
 
 
 def _update_steps(prefix: str, release: Release, how: Mapping[str, Any], timeout_s: float) -> list[Step]:

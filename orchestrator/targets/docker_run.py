@@ -25,11 +25,11 @@ from orchestrator.domain.plan import Step
 from orchestrator.targets import docker_cli as cli
 from orchestrator.targets.base import Answer, Observation, Outcomes, StepError, StepOutcome, StepRun, Tools
 from orchestrator.targets.docker_child import docker, everything
-from orchestrator.targets.docker_config import from_json, secret_refs
 from orchestrator.targets.docker_engine import Container, Engine
 from orchestrator.targets.docker_errors import tail
 from orchestrator.targets.docker_ports import HostPort, first_taken, missing_from, parse_ports
 from orchestrator.targets.docker_slot import DEPLOYMENT, Wanted, is_ours, previous_name, refuse_foreign, release_of, slot_labels
+from orchestrator.targets.image_config import from_json, secret_refs
 
 
 @dataclass(frozen=True, slots=True)

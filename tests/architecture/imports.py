@@ -21,14 +21,26 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "orchestrator.targets": (
         "orchestrator.targets.base",
         "orchestrator.targets.canary",
+        "orchestrator.targets.canary_config",
+        "orchestrator.targets.canary_plans",
         "orchestrator.targets.processes",
         "orchestrator.targets.service_shim",
+        # Every kind that runs a container image makes it in the same way, with the same engine.
+        "orchestrator.targets.image_config",
+        "orchestrator.targets.image_plans",
+        "orchestrator.targets.docker_checks",
+        "orchestrator.targets.docker_child",
+        "orchestrator.targets.docker_cli",
+        "orchestrator.targets.docker_engine",
+        "orchestrator.targets.docker_errors",
+        "orchestrator.targets.docker_images",
         "orchestrator.domain",
     ),
     "orchestrator.config": ("orchestrator.domain",),
     "orchestrator.services": (
         "orchestrator.domain",
         "orchestrator.targets.base",
+        "orchestrator.targets.canary",
         "orchestrator.config",
         # Read models answer what a command has to know before it decides: what is live, what is unfinished.
         "orchestrator.projections",

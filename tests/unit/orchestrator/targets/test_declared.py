@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from orchestrator.config import ConfigError, ProjectConfig, parse, resolve
 from orchestrator.config.schema import json_schema, schema_text
 from orchestrator.targets import registry
-from orchestrator.targets.declared import CanaryCheck, Pause, Weight
+from orchestrator.targets.canary_config import CanaryCheck, Pause, Weight
 
 ROOT = Path(__file__).parents[4]
 DATA = ROOT / "tests" / "data"
@@ -91,11 +91,11 @@ def test_ignores_fields_that_only_the_deploy_skill_knows(kind: str) -> None:
         ("swarm", {"replicas": -1}, "replicas: expected a number from 0 to 10000, got -1"),
         ("swarm", {"replica": 1}, 'replica: unknown key, did you mean "replicas"?'),
         ("swarm", {"update": {"order": "first"}}, 'update.order: expected one of "start-first", "stop-first", got "first"'),
-        ("swarm", {"canary": {"steps": [{"weight": 101}]}}, "canary.steps[0].weight: expected a number from 0 to 100, got 101"),
+        ("swarm", {"canary": {"steps": [{"weight": 101}]}}, "canary.steps[0].weight: expected a number from 1 to 99, got 101"),
         ("kubernetes", {"canary": {"checks": [{"name": "a", "max": 1}]}},
          "canary.checks[0]: expected exactly one of prometheus, http and command, got none"),
         ("kubernetes", {"canary": {"checks": [{"name": "a", "command": ["x"]}]}},
-         "canary.checks[0]: expected min, max or both, got neither"),
+         "canary.checks[0]: expected min, max or max_ratio_to_stable, got none of them"),
         ("kubernetes", {"namespce": "x"}, 'namespce: unknown key, did you mean "namespace"?'),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.config.convert import Converter
 from orchestrator.domain.settings import SecretRef
 from orchestrator.targets.docker import DockerCompose, DockerConfig, DockerRun
-from orchestrator.targets.docker_config import fill_tag, from_json, to_json
+from orchestrator.targets.image_config import fill_tag, from_json, to_json
 
 
 def test_fills_in_what_is_not_said() -> None:

@@ -20,7 +20,8 @@ from orchestrator.domain.settings import SecretRef
 from orchestrator.targets import local_copy, registry
 from orchestrator.targets.base import CheckStatus, StepError
 from orchestrator.targets.docker import DockerCompose, DockerConfig, DockerTarget
-from orchestrator.targets.docker_plans import BUILD, COMPOSE
+from orchestrator.targets.docker_plans import COMPOSE
+from orchestrator.targets.image_plans import BUILD
 from orchestrator.targets.local_copy import Copied, copy_tree, measure
 from orchestrator.targets.local_plans import RELEASE
 from tests.contract.harness import PlainStepRun, plain_tools
