@@ -130,7 +130,8 @@ class Canary:
     on_deadline: Literal["rollback", "pause"] = "rollback"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.road[0], Weight):
+        begins = isinstance(self.road[0], Weight)
+        if not begins:
             raise ValueError('steps: expected a weight first, like [{"weight": 10}, {"pause_s": 60}]')
         _require_rising([step.weight for step in self.road if isinstance(step, Weight)])
         names = [check.name for check in self.checks]
