@@ -114,6 +114,9 @@ class NoteTarget:
         draft.rename(path)
         return StepOutcome(f"{path} says {release.version}", {"path": step.inputs["path"]})
 
+    def drift(self) -> Sequence[str]:
+        return ()
+
     def preflight(self, plan: Plan) -> Iterable[Check]:
         place = self._file(self.config.path).parent
         writable = place.is_dir() and os.access(place, os.W_OK)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.config import ProjectConfig, ResolvedTarget
     from orchestrator.domain.masking import Masker
     from orchestrator.domain.plan import Slot
-    from orchestrator.services.ports import Anchors, Narrator, SourceFacts
+    from orchestrator.services.ports import Anchors, Measuring, Narrator, SourceFacts
     from orchestrator.services.workspace import Workspace
     from orchestrator.targets.base import Target
 
@@ -362,9 +362,16 @@ def _wire(
         narrator=narrator,
         new_id=new_id,
         make_target=make_target,
+        make_measuring=lambda: _measuring(project),
         anchors=_anchors(config, project, data_dir),
         check_logs=CheckLogs(project, masker),
     )
+
+
+def _measuring(project: Path) -> Measuring:
+    from orchestrator.adapters.measuring import Measurements  # only who watches a canary measures
+
+    return Measurements(project)
 
 
 def _shared(place: StorePlace) -> dict[str, Any]:

@@ -10,15 +10,18 @@ from contextlib import contextmanager
 
 from orchestrator.bootstrap import open_workspace
 from orchestrator.cli import errors
-from orchestrator.cli.driving import result_of
+from orchestrator.cli.driving import drive, result_of
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import rules
 from orchestrator.domain.errors import Refused, UsageProblem
+from orchestrator.domain.lifecycle import State
+from orchestrator.domain.questions import CANARY_PAUSE, PROMOTE, PROMOTE_FULL
 from orchestrator.services import abort as aborting
 from orchestrator.services import confirm as confirming
 from orchestrator.services import decide as deciding
 from orchestrator.services.decisions import held_elsewhere
 from orchestrator.services.deploy_history import publish_history
+from orchestrator.services.execute import Consent
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.slot import awaited
 from orchestrator.services.slot_holder import holder_of, refusal
@@ -63,12 +66,31 @@ def abort(workspace: Workspace, journal: Journal, ui: Ui, reason: str, wait_s: f
     if version is None:
         journal = awaited(workspace, journal)
         aborting.abort(workspace, journal, reason=reason)
+        if journal.deployment.under_way:
+            return _canary_removed(workspace, journal, ui)
         return _said(workspace, journal, ui, f"Aborted by {workspace.actor}.")
     if _dealt_with(workspace, journal, version, max(wait_s, SOON_S)):
+        if journal.deployment.state is State.ROLLING_BACK:
+            return _left(workspace, journal, ui, f"Aborted by {workspace.actor}; the process at work removes the canary")
         return _said(workspace, journal, ui, f"Aborted by {workspace.actor}; the process at work has stopped.")
     if wait_s:
         raise refusal(workspace, journal.deployment.slot, f" It was asked to stop, and has not for {wait_s:g}s; that stands.")
     return _left(workspace, journal, ui, "Asked to stop: it finishes the step that is running, and aborts before the next one")
+
+
+def promoted_elsewhere(workspace: Workspace, journal: Journal, ui: Ui, *, full: bool, reason: str) -> bool:
+    """Leave it to the process at work to let its canary go on. False: none is; the decision is on record, and it goes on here."""
+    answer = PROMOTE_FULL if full else PROMOTE
+    answered = deciding.answer(workspace, journal, CANARY_PAUSE.decision_id, answer, how="promote", reason=reason)
+    if answered.given is None:
+        return False
+    if _dealt_with(workspace, journal, answered.given, SOON_S):
+        way = "to the promotion" if full else "with the next step"
+        sentence = f"the canary goes on {way}, as {workspace.actor} said; the process at work has taken it over"
+    else:
+        sentence = "left to the process at work, which goes on when the step that is running is done"
+    _left(workspace, journal, ui, sentence)
+    return True
 
 
 def _answer(workspace: Workspace, journal: Journal, ui: Ui, decision_id: str, value: str, *, how: str, reason: str) -> int:
@@ -82,6 +104,13 @@ def _answer(workspace: Workspace, journal: Journal, ui: Ui, decision_id: str, va
     if open_ is not None and open_.decision_id == decision_id:
         return _said(workspace, journal, ui, _approved(workspace, journal))
     return _said(workspace, journal, ui, f"{given}, recorded as decided by {workspace.actor}.")
+
+
+def _canary_removed(workspace: Workspace, journal: Journal, ui: Ui) -> int:
+    """Nobody else will do it."""
+    done = drive(workspace, journal, Consent(), ui)
+    ui.report(done)
+    return errors.DONE if journal.deployment.state is State.ROLLED_BACK else done.code
 
 
 def _dealt_with(workspace: Workspace, journal: Journal, version: int, wait_s: float) -> bool:

@@ -22,6 +22,7 @@ COMMANDS = {
     "confirm": "Answer the confirmation of a prepared deployment.",
     "decide": "Answer an open question.",
     "resume": "Finish an interrupted deployment.",
+    "promote": "Let a canary go on.",
     "abort": "Give up a prepared, failed or interrupted deployment.",
     "verify": "Run the health checks again.",
     "rollback": "Bring back a verified release.",

@@ -132,6 +132,18 @@ def override_freeze(function: F) -> F:
     return click.option("--override-freeze", is_flag=True, help=help_text)(function)
 
 
+def accept_drift(function: F) -> F:
+    """``--accept-drift``: for every command that may begin a live deployment."""
+    help_text = "Overwrite what was changed at the target by hand; needs --reason. Recorded."
+    return click.option("--accept-drift", is_flag=True, help=help_text)(function)
+
+
+def supersede(function: F) -> F:
+    """``--supersede``: for every command that may begin a live deployment."""
+    help_text = "Where another deployment has a canary up, have that removed first. Recorded."
+    return click.option("--supersede", is_flag=True, help=help_text)(function)
+
+
 def validation_report(function: F) -> F:
     """``--validation-report``: for every command that may plan or begin a live deployment."""
     help_text = "A validation report that was made elsewhere; recorded with the deployment."

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.bootstrap import open_workspace
-from orchestrator.cli import driving, several
+from orchestrator.cli import driving, errors, several
 from orchestrator.cli.evidence import evidence
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import enabled_targets, environment_name
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import Refused, UsageProblem, ValidationRequired
-from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, ENDED, State
 from orchestrator.domain.plan import Mode
+from orchestrator.services import belonging
 from orchestrator.services import resume as resuming
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent
@@ -54,6 +55,8 @@ class Given:
     wait_s: float = 0.0
     answers: str | None = None
     override_freeze: bool = False
+    accept_drift: bool = False
+    supersede: bool = False
     validation_report: str | None = None
     accept_warnings: bool = False
     how: str = field(default="yes")
@@ -65,12 +68,16 @@ class Given:
     def consent(self, *, begun_here: bool) -> Consent:
         if self.override_freeze and not self.reason:
             raise UsageProblem("--override-freeze needs a --reason: it is recorded, and shown in the history")
+        if self.accept_drift and not self.reason:
+            raise UsageProblem("--accept-drift needs a --reason: it is recorded with what is overwritten")
         return Consent(
             yes=self.yes,
             how=self.how,
             reason=self.reason,
             plan_digest=self.plan_digest,
             override_freeze=self.override_freeze,
+            accept_drift=self.accept_drift,
+            supersede=self.supersede,
             evidence=evidence(self.validation_report, accept_warnings=self.accept_warnings, reason=self.reason),
             begun_here=begun_here,
         )
@@ -136,7 +143,21 @@ def resume(deployment_id: str | None, given: Given) -> int:
         journal = awaited(workspace, resuming.interrupted(workspace, deployment_id))
         resuming.free_claim(workspace, journal)
         ui.warn(publish_history(workspace))
-        return _one(workspace, journal, given.consent(begun_here=False), ui)
+        return _one(workspace, journal, given.consent(begun_here=False), ui, resumes=True)
+
+
+def promote(deployment_id: str, given: Given, *, full: bool) -> int:
+    """Let a canary go on: left to the process at work, else done here."""
+    from orchestrator.cli import answering  # `resume` and `execute` do without
+
+    ui = given.opened_ui()
+    with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
+        workspace.patience = Patience.of(given.wait_s)
+        journal = load(workspace, deployment_id)
+        if answering.promoted_elsewhere(workspace, journal, ui, full=full, reason=given.reason):
+            return errors.DONE
+        ui.warn(publish_history(workspace))
+        return _one(workspace, awaited(workspace, journal), given.consent(begun_here=False), ui, resumes=True)
 
 
 def _loaded(workspace: Workspace, deployment_id: str, given: Given) -> Journal:
@@ -163,18 +184,26 @@ def _names(workspace: Workspace, given: Given) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(names)) if given.all_targets or len(names) > 1 else None
 
 
-def _one(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> int:
-    """One deployment, or those of all targets if that was the answer: who can begin them all takes all slots first."""
+def _one(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui, *, resumes: bool = False) -> int:
+    """One deployment, or those of all targets if that was the answer: who can begin them all takes all slots first.
+
+    Args:
+        resumes: Of what was interrupted; what belongs to it follows then, too.
+    """
     deployment = journal.deployment
     fresh, to_settle = deployment.state in BEFORE_EXECUTION, ui.interactive or "deploy_target" in deployment.answers
     if deployment.target is None and to_settle and not driving.settle(workspace, journal, consent, ui):
         ui = replace(ui, interactive=False)  # they turned away from the question: it is not asked again
     settled = deployment.target is not None and deployment.mode is not None
-    if fresh and settled and (ui.interactive or consent.yes) and siblings(workspace, journal):
-        return several.all_of_them(workspace, [journal, *driving.others(workspace, journal)], consent, ui)
+    if fresh and settled and (ui.interactive or consent.yes) and siblings(workspace, deployment):
+        return several.all_of_them(workspace, [journal, *driving.others(workspace, journal, ui)], consent, ui)
     done = driving.drive(workspace, journal, consent, ui)
-    if fresh and not done.code and (more := driving.others(workspace, journal)):
+    if (fresh or resumes) and not done.code and (more := driving.others(workspace, journal, ui)):
         return several.the_rest(workspace, done, more, consent, ui)
+    if resumes and done.code and deployment.state in ENDED:
+        several.give_up(workspace, belonging.rest(workspace, journal).begun, done, ui)
+    if ui.as_json:
+        return driving.concluded(workspace, journal, done, consent, ui)
     ui.report(done)
     if ui.interactive and fresh and isinstance(done.error, ValidationRequired):
         raise Unvalidated(deployment, done.code) from done.error

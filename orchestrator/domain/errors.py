@@ -8,7 +8,8 @@
     │   ├── PlanStale           what the plan depends on has changed
     │   ├── Frozen              the environment takes no deployments now
     │   ├── ValidationRequired  the environment takes only validated commits
-    │   ├── CanaryUnsupported   this kind of target has no canary
+    │   ├── CanaryUnsupported   this kind of target has no canary, or nothing to hold it against
+    │   ├── Drifted             somebody changed the target by hand
     │   ├── NothingToRollBack   no verified release to go back to
     │   ├── NothingLive         that release is not what is live
     │   ├── NotClaimed          there is no claim of that deployment to release
@@ -79,6 +80,10 @@ class ValidationRequired(Refused):
 
 class CanaryUnsupported(Refused):
     rule = "canary"
+
+
+class Drifted(Refused):
+    rule = "drift"
 
 
 class NothingToRollBack(Refused):

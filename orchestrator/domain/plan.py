@@ -16,6 +16,9 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
+CANARY_WEIGHT, CANARY_WATCH, CANARY_REMOVE = "canary.weight", "canary.watch", "canary.remove"
+"""Kinds of steps that every canary has; see `targets/canary_plans.py`."""
+
 
 class Mode(StrEnum):
     """How a deployment runs. `dry_run` simulates; it is never a mode that changes a target."""

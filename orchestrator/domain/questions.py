@@ -174,6 +174,18 @@ STEP_OUTCOME = Question(
     ),
 )
 
+PROMOTE, PROMOTE_FULL = "promote", "promote_full"
+CANARY_PAUSE = Question(
+    "canary_pause",
+    "The canary is up and waits. Should it go on?",
+    "Canary",
+    (
+        Option(PROMOTE, "Promote", "Go on with the next step of the canary"),
+        Option(ABORT, "Abort", "Remove the canary and leave the stable release as it is"),
+    ),
+    also=(PROMOTE_FULL,),
+)
+
 QUESTIONS = {
     question.decision_id: question
     for question in (
@@ -188,6 +200,7 @@ QUESTIONS = {
         SCOPE_LEVEL,
         PROCEED_ACTION,
         STEP_OUTCOME,
+        CANARY_PAUSE,
     )
 }
 

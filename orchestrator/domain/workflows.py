@@ -102,8 +102,16 @@ EXECUTE = Workflow(
             Edge(when="dry_run", next="complete"),
             Edge(when="failed", next="after_failure"),
             Edge(when="unknown", next="step_outcome"),
+            Edge(when="paused", next="canary_decision"),
             Edge(when="rolled_back", next="complete"),
             Edge(when="rollback_failed", next="rollback_failed"),
+        ),
+        _decision(
+            "canary_decision",
+            "Decide whether a canary goes on",
+            q.CANARY_PAUSE,
+            {"promote": "resume_deploy", "abort": "complete"},
+            added=True,
         ),
         _decision(
             "step_outcome",

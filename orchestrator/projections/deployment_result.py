@@ -13,6 +13,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import Status
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import Mode
+from orchestrator.projections.canary_result import CanaryResult, canary_result
 from orchestrator.projections.decision_required import DecisionRequired, decision_required
 from orchestrator.projections.next_commands import next_commands
 from orchestrator.projections.outcome import (
@@ -105,6 +106,9 @@ class DeploymentResult:
         confirmation: Of the plan that runs, or ran; None for a dry run and for what was never confirmed.
         approvals: The people who approved, where the environment wants others than the one who asked.
         freeze_override: Why it runs, or ran, although the environment was frozen; else None.
+        drift_accepted: What was changed at the target by hand and could be overwritten.
+        canary: None where no canary is planned.
+        superseded: The deployment whose canary was removed for this one, or None.
         diagnostics: What the target said after a failure.
         incident_report: Where its incident report was written; None where this command wrote none.
     """
@@ -143,6 +147,9 @@ class DeploymentResult:
     confirmation: ConfirmationPart | None
     approvals: tuple[ApprovalPart, ...]
     freeze_override: str | None
+    drift_accepted: tuple[str, ...]
+    canary: CanaryResult | None
+    superseded: str | None
 
 
 def deployment_result(
@@ -203,6 +210,9 @@ def deployment_result(
         confirmation=_confirmation(deployment),
         approvals=tuple(ApprovalPart(by=each.by, how=each.how, reason=each.reason) for each in deployment.approvals),
         freeze_override=deployment.freeze_overrides[-1].reason if deployment.freeze_overrides else None,
+        drift_accepted=tuple(line for event in deployment.drift_accepted for line in event.drift),
+        canary=canary_result(deployment),
+        superseded=deployment.superseded_canary.deployment_id if deployment.superseded_canary is not None else None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from eventstore.events import RecordedEvent
+from orchestrator.domain import canary_events as c
 from orchestrator.domain import events as e
 from orchestrator.domain import validation_events as v
 from orchestrator.domain.deployment import Deployment
@@ -108,7 +109,7 @@ def _made(event: e.DecisionMade) -> str:
     return f"{event.decision_id} = {event.answer} by {event.by} ({event.how}){_why(event)}"
 
 
-def _why(event: e.DecisionMade | e.DeploymentApproved | e.FreezeOverridden) -> str:
+def _why(event: e.DecisionMade | e.DeploymentApproved | e.FreezeOverridden | e.DriftAccepted | c.CanarySuperseded) -> str:
     return f": {event.reason}" if event.reason else ""
 
 
@@ -136,6 +137,12 @@ def _going_back(event: e.RollbackStarted) -> str:
     return f"to {event.to['version']} {kind}" + (f": {event.reason}" if event.reason else "")
 
 
+def _sampled(event: c.CanarySampled) -> str:
+    """The last sample of each check, and how many there are."""
+    last = {one["check"]: f"{one['check']} {one['verdict']}: {one.get('message', '')}" for one in event.samples}
+    return f"{event.step}, {len(event.samples)} samples; {'; '.join(last.values())}"
+
+
 def _step(event: e.StepStarted | e.StepSucceeded | e.StepFailed | e.StepProbed) -> str:
     return event.step if event.phase == "deploy" else f"{event.phase}/{event.step}"
 
@@ -151,6 +158,9 @@ _SUMMARIES: dict[type[e.Event], Callable[[Any], str]] = {
     e.DecisionNotTaken: lambda event: f"{event.decision_id} = {event.answer} by {event.by}, not taken: {event.message}",
     e.DeploymentApproved: lambda event: f"{_digest(event.plan_digest)} by {event.by} ({event.how})" + _why(event),
     e.FreezeOverridden: lambda event: f"until {event.end}, by {event.by}" + _why(event),
+    e.DriftAccepted: lambda event: f"{'; '.join(event.drift)}, by {event.by}" + _why(event),
+    c.CanarySampled: _sampled,
+    c.CanarySuperseded: lambda event: f"the canary of {event.deployment_id} was removed, by {event.by}" + _why(event),
     e.TargetSelected: lambda event: f"{event.target} ({event.how})",
     e.ModeSelected: lambda event: f"{event.mode} ({event.how})",
     e.DeploymentPrepared: _prepared,

@@ -14,7 +14,8 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.events import CheckRecorded
 from orchestrator.domain.execution import Execution, Status, StepRecord
 from orchestrator.domain.lifecycle import State
-from orchestrator.domain.plan import Plan, Step
+from orchestrator.domain.plan import CANARY_WATCH, Plan, Step
+from orchestrator.projections.canary_result import watch_in_words
 
 HEALTH_CHECK = "health_check"
 HEALTH_CHECK_TITLE = "Health check"
@@ -146,6 +147,8 @@ def effect_of(step: Step) -> str:
         import shlex
 
         return shlex.join(step.command)
+    if step.kind == CANARY_WATCH:
+        return watch_in_words(step)
     inputs = [f"{name}={_short(value)}" for name, value in step.inputs.items() if value not in (None, "", [], {})]
     return " ".join([step.kind, *inputs])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from orchestrator.domain.lifecycle import EDGES, ENDED, UNDER_WAY, State, allowed
+from orchestrator.domain.lifecycle import EDGES, ENDED, UNDER_WAY, State, allowed, table
 
 _HEAD = """# Lifecycle of a deployment
 
@@ -37,10 +37,9 @@ def document() -> str:
 
 
 def diagram() -> str:
-    """A mermaid state diagram."""
+    """A mermaid state diagram, of the table as the machine has checked it."""
     lines = ["stateDiagram-v2", f"    [*] --> {State.REQUESTED}"]
-    for trigger, sources, target, _ in EDGES:
-        lines += [f"    {source} --> {target}: {trigger}" for source in sources]
+    lines += [f"    {source} --> {target}: {trigger}" for (source, trigger), target in table().items()]
     lines += [f"    {state} --> [*]" for state in State if state in ENDED]
     return "\n".join(lines) + "\n"
 

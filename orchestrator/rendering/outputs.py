@@ -34,6 +34,7 @@ OUTPUTS: Mapping[str, Mapping[str, type]] = {
     "confirm": {"deployment_result": DeploymentResult},
     "decide": {"deployment_result": DeploymentResult},
     "resume": {"deployment_result": DeploymentResult, "deployments": d.DeploymentsResult},
+    "promote": {"deployment_result": DeploymentResult},
     "abort": {"deployment_result": DeploymentResult},
     "verify": {"verify_result": VerifyResult},
     "rollback": {"rollback_result": RollbackResult, "releases": d.ReleasesDocument, "investigation": Investigation},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from orchestrator.projections.canary_result import CanaryResult
 from orchestrator.projections.deployment_result import DeploymentResult
 from orchestrator.projections.step_results import CheckResult, StepResult
 from orchestrator.rendering.progress import check_line, step_title, step_verdict
@@ -45,12 +46,27 @@ def opening(result: DeploymentResult) -> str:
     """The head, and what is known already: the plan of what has not begun, the steps that are done or have failed."""
     head = heading(TITLE, result, mode_line(result.mode, dry_run=result.dry_run))
     if result.state == "simulated" or (result.dry_run and result.state in _NOT_BEGUN):
-        return head + section("Steps", planned(result.steps, "simulated"))
+        return head + section("Steps", planned(result.steps, "simulated")) + section("Canary", canary_plan(result.canary))
     if result.state in _NOT_BEGUN:
-        return head + section("Plan", planned(result.steps, ""))
+        return head + section("Plan", planned(result.steps, "")) + section("Canary", canary_plan(result.canary))
     way = result.rollback
     back = section(f"Rolling back to {way.to}", ran(way.steps)) if way is not None else ""
     return head + section("Steps", ran(result.steps)) + section("On failure", ran(result.on_failure)) + back
+
+
+def canary_plan(canary: CanaryResult | None) -> Iterable[str]:
+    """What the weights come to, and how long it can take either way."""
+    if canary is None:
+        return
+    for share in canary.shares:
+        together = share.replicas + share.stable_replicas
+        yield f"  {share.weight:g}%: {share.replicas} of {together} replicas, reached by {share.reached:g}% of the requests"
+    decided = ", and when somebody has decided" if canary.decides else ""
+    yield f"  promotion: {duration(canary.shortest_promotion_s)} after the first weight at the earliest{decided}"
+    yield (
+        f"  rollback: decided within {duration(canary.longest_decision_s)} of the first bad sample, "
+        f"the canary removed within {duration(canary.longest_rollback_s)} more"
+    )
 
 
 def heading(title: str, result: Heading, *more: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from orchestrator.projections.canary_result import CanaryResult
 from orchestrator.projections.deployment_result import DeploymentResult
 from orchestrator.projections.details import CheckDetail, ClaimDetail, DecisionDetail, Details, GivenDetail
 from orchestrator.projections.step_logs import StepLog
@@ -42,6 +43,7 @@ def text(details: Details, *, paint: Paint) -> str:
         )
         + section("Slot", map(_claim, details.claims))
         + _steps(details)
+        + section("Canary", _canary(result.canary))
         + section("On failure", ran(result.on_failure))
         + (
             section(f"Rolled back to {back.to}" if back.finished_at else f"Rolling back to {back.to}", ran(back.steps))
@@ -71,6 +73,8 @@ def _head(details: Details, paint: Paint) -> Iterable[str]:
         ("Approved", _approved(result)),
         ("Confirmed", _confirmed(result)),
         ("Freeze overridden", _freezes(details)),
+        ("Drift accepted", "; ".join(result.drift_accepted)),
+        ("Superseded", f"the canary of {result.superseded}" if result.superseded else None),
         ("Finished", _time(result.finished_at) if result.finished_at else None),
         ("Took", duration(result.duration_ms / 1000) if result.duration_ms is not None else None),
         ("Plan", plan.digest if plan else None),
@@ -85,6 +89,14 @@ def _head(details: Details, paint: Paint) -> Iterable[str]:
     yield f"Result: {word}{'' if details.running is not None else _unsure(details)}"
     yield mode_line(result.mode, dry_run=result.dry_run)
     yield from (f"{name}: {one_line(value)}" for name, value in facts if value)
+
+
+def _canary(canary: CanaryResult | None) -> Iterable[str]:
+    """What was measured."""
+    for one in canary.checks if canary is not None else ():
+        others = (("failed", one.failed), ("without a value", one.no_data), ("could not be taken", one.errors))
+        bad = "".join(f", {count} {words}" for words, count in others if count)
+        yield f"  {one.check}: {one.passed} passed{bad}; last: {one_line(one.last)}"
 
 
 def _unsure(details: Details) -> str:

@@ -1,6 +1,8 @@
-"""Giving a deployment up. What it has already changed stays as it is, and the report says so."""
+"""Giving a deployment up. What it has already changed stays as it is, and the report says so; a canary is removed."""
 
 from __future__ import annotations
+
+from contextlib import nullcontext
 
 from orchestrator.domain import events as e
 from orchestrator.domain.deployment import Deployment
@@ -28,7 +30,9 @@ def abort(workspace: Workspace, journal: Journal, *, reason: str, answer: e.Deci
         _end(workspace, journal, answer, _left_behind(by, deployment, newer, reason))
         return
     deployment.require(Trigger.ABORT)
-    _end(workspace, journal, answer, deployment.abort(by=by, reason=reason))
+    ended = deployment.abort(by=by, reason=reason)
+    back = _canary_removed(workspace, journal) if ended.effect and deployment.canary_up else None
+    _end(workspace, journal, answer, ended, *([back] if back is not None else []))
 
 
 def give_up_rollback(workspace: Workspace, journal: Journal, *, reason: str, answer: e.DecisionMade) -> None:
@@ -47,13 +51,21 @@ def _left_behind(by: str, deployment: Deployment, newer: str, reason: str) -> e.
     return deployment.fail("", message)
 
 
-def _end(workspace: Workspace, journal: Journal, answer: e.DecisionMade | None, end: e.Event) -> None:
-    events = [*([answer] if answer is not None else []), end]
+def _canary_removed(workspace: Workspace, journal: Journal) -> e.RollbackStarted | None:
+    """The way back that whoever has the slot next, or has it now, has to go."""
+    from orchestrator.services.rollback import leave_canary  # only a canary needs it
+
+    return leave_canary(workspace, journal, reason="aborted")
+
+
+def _end(workspace: Workspace, journal: Journal, answer: e.DecisionMade | None, *end: e.Event) -> None:
+    events = [*([answer] if answer is not None else []), *end]
     deployment = journal.deployment
     if not deployment.under_way and (deployment.target is None or claimant(workspace, deployment.slot) != deployment.id):
         journal.record(*events)
         return
-    with hold(workspace, journal, superseded=True):
+    # Who has the slot already, gives it back in the end: the canary is still to be removed.
+    with nullcontext() if journal.lock is not None else hold(workspace, journal, superseded=True):
         left = stop_leftovers(workspace, journal)
         if left is not None:
             left.commit(journal, workspace, *events)

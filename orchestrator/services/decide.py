@@ -21,6 +21,7 @@ from orchestrator.domain.policy import check_approval
 from orchestrator.domain.questions import (
     ABORT,
     AFTER_FAILURE,
+    CANARY_PAUSE,
     CONFIRM_DEPLOY,
     INCIDENT_REPORT,
     QUESTIONS,
@@ -231,7 +232,8 @@ def _answerable_unasked(deployment: Deployment) -> dict[str, Question]:
     """Nobody is made to wait for these without a terminal, so they need not have been asked to be answered."""
     strategy = (ROLLBACK_STRATEGY,) if Trigger.ROLL_BACK in allowed(deployment.state) else ()
     report = (INCIDENT_REPORT,) if is_incident(deployment) else ()
-    return {question.decision_id: question for question in (*strategy, *report)}
+    canary = (CANARY_PAUSE,) if deployment.canary_watched else ()
+    return {question.decision_id: question for question in (*strategy, *report, *canary)}
 
 
 def _settle(workspace: Workspace, journal: Journal, made: e.DecisionMade) -> None:
@@ -245,5 +247,5 @@ def _settle(workspace: Workspace, journal: Journal, made: e.DecisionMade) -> Non
         journal.record(made)
 
 
-_ENDING = frozenset({CONFIRM_DEPLOY.decision_id, STEP_OUTCOME.decision_id, AFTER_FAILURE.decision_id})
+_ENDING = frozenset({CONFIRM_DEPLOY.decision_id, STEP_OUTCOME.decision_id, AFTER_FAILURE.decision_id, CANARY_PAUSE.decision_id})
 """Questions to which ``abort`` ends the deployment. To `confirm_rollback` it only means that nothing is done."""

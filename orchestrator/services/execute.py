@@ -33,8 +33,9 @@ from orchestrator.projections import deployments
 from orchestrator.services.confirm import confirm, confirmation_detail, may_confirm
 from orchestrator.services.decide import take_over
 from orchestrator.services.decisions import stoppable
+from orchestrator.services.drift import drift_check, require_no_drift
 from orchestrator.services.freezes import override_freeze
-from orchestrator.services.planning import Planned, make_plan, open_target
+from orchestrator.services.planning import Planned, make_plan, open_target, require_supported
 from orchestrator.services.prepare import prepare
 from orchestrator.services.repository import Journal, fold
 from orchestrator.services.request import ask, settle_mode, settle_target
@@ -62,6 +63,8 @@ class Consent:
         interactive: Somebody can be asked: no defaults are taken.
         stop_when_prepared: `prepare`: plan and stop.
         asks: Decisions that were answered ahead (``--answers``): they are asked, no default is taken.
+        accept_drift: ``--accept-drift``: what was changed by hand may be overwritten, and *reason* says why.
+        supersede: ``--supersede``: a canary that another deployment has up is removed first.
         override_freeze: ``--override-freeze``: *reason* says why a period without deployments does not hold.
         evidence: What was said about validation.
         begun_here: The deployment was begun for this very command: if it is refused, it is closed.
@@ -75,6 +78,8 @@ class Consent:
     stop_when_prepared: bool = False
     asks: frozenset[str] = frozenset()
     override_freeze: bool = False
+    accept_drift: bool = False
+    supersede: bool = False
     evidence: Evidence = field(default_factory=Evidence)
     begun_here: bool = False
 
@@ -130,6 +135,8 @@ def _request_to_plan(workspace: Workspace, journal: Journal, consent: Consent) -
         take_in(workspace, journal, consent.evidence)
     if not journal.deployment.dry_run and not consent.stop_when_prepared:
         _require_allowed(workspace, journal, consent)
+        _, target = require_supported(workspace, journal.deployment)
+        require_no_drift(workspace, journal, target, accepts=consent.accept_drift, reason=consent.reason)
         if consent.yes and workspace.patience.given_s:
             # Of several that have waited only one is next: what it plans must not be stale before it begins.
             take(workspace, journal)
@@ -175,6 +182,10 @@ def _require_allowed(workspace: Workspace, journal: Journal, consent: Consent) -
     check_environment(deployment, rules(workspace.config, deployment.requested.environment), workspace.clock.now())
     take_in(workspace, journal, consent.evidence)
     require_validated(workspace, journal, consent.evidence)
+    if consent.supersede:
+        from orchestrator.services.supersede import supersede  # only who asks for it needs it
+
+        supersede(workspace, journal, reason=consent.reason)
     require_free(workspace, journal)
 
 
@@ -190,7 +201,8 @@ def _preflight(workspace: Workspace, journal: Journal) -> list[e.CheckRecorded]:
     _, target = open_target(workspace, deployment)
     workspace.narrator.phase("Checks")
     plan = deployment.plan
-    checks = chain(_git_check(workspace, deployment), asked("preflight", lambda: target.preflight(plan)))
+    asks = asked("preflight", lambda: chain(target.preflight(plan), drift_check(target)))
+    checks = chain(_git_check(workspace, deployment), asks)
     with workspace.stop.breakable(1):
         return recorded("preflight", deployment.next_round(), checks, workspace)
 
@@ -208,6 +220,8 @@ def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Cons
     _require_allowed(workspace, journal, consent)
     with hold(workspace, journal):
         planned = _still_the_plan(workspace, journal)
+        if planned is not None:
+            require_no_drift(workspace, journal, planned.target, accepts=consent.accept_drift, reason=consent.reason)
         # Once more: the wait for the slot may have been longer than a report is good for.
         applied = require_validated(workspace, journal, consent.evidence)
         assert journal.guard is not None  # noqa: S101 - the slot is held
@@ -246,10 +260,10 @@ def _run(workspace: Workspace, journal: Journal, planned: Planned | None) -> Non
     """Steps, verification, and what follows a failure, with the slot held."""
     deployment = journal.deployment
     with interruption_noted(journal):
-        if deployment.state in (State.EXECUTING, State.DEPLOYED):
+        if deployment.state in (State.EXECUTING, State.PAUSED, State.DEPLOYED):
             # One target for both: what its last step has just seen need not be asked again.
             settings, target = (planned.settings, planned.target) if planned else open_target(workspace, deployment)
-            if deployment.state is State.EXECUTING:
+            if deployment.state in (State.EXECUTING, State.PAUSED):
                 _run_steps(workspace, journal, target)
             if deployment.state is State.DEPLOYED:
                 _verify(workspace, journal, settings, target)

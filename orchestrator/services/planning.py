@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from orchestrator.config import ResolvedTarget, enabled_targets, resolve
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import CanaryUnsupported, UsageProblem
-from orchestrator.domain.plan import Mode, Plan, Release, Step
+from orchestrator.domain.plan import CANARY_WATCH, Mode, Plan, Release, Step
 from orchestrator.projections import deployments, releases
 from orchestrator.services.ports import SourceFacts
 from orchestrator.services.road import HOOK
@@ -46,10 +46,13 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
         workspace.children.stand_by()
     observed = target.observe()
     reference = _reference(workspace, deployment, settings.kind)
+    if deployment.plan_mode is Mode.CANARY:
+        _require_stable(deployment, observed, reference)
     plan = target.plan(_request(workspace, deployment, facts, settings, target, observed, reference))
     before = _hooks("before_deploy", settings.hooks.before_deploy, settings.timeout_s)
     after = _hooks("after_deploy", settings.hooks.after_deploy, settings.timeout_s)
-    steps = [replace(step, timeout_s=settings.timeout_s) for step in plan.steps]
+    # A watch has a deadline of its own, that of its canary.
+    steps = [step if step.kind == CANARY_WATCH else replace(step, timeout_s=settings.timeout_s) for step in plan.steps]
     return Planned(
         settings=settings,
         target=target,
@@ -58,6 +61,20 @@ def make_plan(workspace: Workspace, deployment: Deployment, facts: SourceFacts |
         reference=reference,
         observed=observed,
     )
+
+
+def _require_stable(deployment: Deployment, observed: Release | None, reference: Release | None) -> None:
+    """A canary is held against what is live, and its way back leads there: that has to be known as good.
+
+    Raises:
+        CanaryUnsupported: Nothing is live, or nobody has verified it.
+    """
+    if observed is None or reference is None or observed.deployment_id != reference.deployment_id:
+        live = f"{observed.version}, which is live, is not verified" if observed is not None else "nothing is live"
+        raise CanaryUnsupported(
+            f"{deployment.slot}: a canary needs a verified release beside it, and {live}. "
+            + ("Next: pop-deploy verify, or --mode deploy" if observed is not None else "Next: --mode deploy")
+        )
 
 
 def require_supported(workspace: Workspace, deployment: Deployment) -> tuple[ResolvedTarget, Target]:

@@ -16,6 +16,7 @@ from orchestrator.targets.base import CheckStatus, CommandResult
 if TYPE_CHECKING:
     from orchestrator.domain.notifications import Notification
     from orchestrator.domain.receivers import Receiver
+    from orchestrator.targets.canary import Measured
 
 
 class Lock(Protocol):
@@ -146,6 +147,16 @@ class Children(Protocol):
     def forget(self, deployment_id: str) -> None:
         """Remove what is left of all its attempts: it has ended."""
         ...
+
+
+class Measuring(Protocol):
+    """Measures what the checks of a canary ask for; from several threads at once."""
+
+    def http(self, urls: Sequence[str], *, expect_status: int, timeout_s: float) -> Measured: ...
+
+    def prometheus(self, url: str, query: str, *, timeout_s: float) -> Measured: ...
+
+    def command(self, argv: Sequence[str], *, timeout_s: float) -> Measured: ...
 
 
 class CheckLog(Protocol):

@@ -124,6 +124,8 @@ def plan_back(workspace: Workspace, deployment: Deployment, to: Release) -> Plan
 def begin_automatic(workspace: Workspace, journal: Journal, failed: e.DeploymentFailed) -> e.RollbackStarted | None:
     """The policy's answer to *failed*: the start of the way back, or None (not configured, nothing changed, nowhere to go)."""
     deployment = journal.deployment
+    if deployment.canary_up:
+        return leave_canary(workspace, journal, reason=f"{failed.step} failed")
     reference = deployment.reference
     wanted = deployment.prepared is not None and deployment.prepared.auto_rollback
     if not wanted or failed.unchanged or reference is None or same_release(reference, deployment.intended_release):
@@ -132,6 +134,17 @@ def begin_automatic(workspace: Workspace, journal: Journal, failed: e.Deployment
     if all(found.release != reference for found in releases.verified(workspace.store, deployment.slot, limit=CANDIDATES)):
         return None
     return _started(workspace, deployment, reference, automatic=True, reason=f"{failed.step} failed")
+
+
+def leave_canary(workspace: Workspace, journal: Journal, *, reason: str) -> e.RollbackStarted | None:
+    """The way back from a canary, whatever else is configured: it is never left behind. None where nothing says to what.
+
+    The stable release is what it was, or has been changed by a promotion only: to bring it back does nothing in the first case.
+    """
+    deployment = journal.deployment
+    if deployment.reference is None:
+        return None
+    return _started(workspace, deployment, deployment.reference, automatic=True, reason=reason)
 
 
 def roll_back(workspace: Workspace, journal: Journal, to: Release, *, reason: str) -> None:
@@ -192,6 +205,10 @@ def _started(workspace: Workspace, deployment: Deployment, to: Release, *, autom
         plan_digest=plan.digest,
         to=to.to_json(),
         automatic=automatic,
-        by="policy auto_rollback" if automatic else workspace.actor,
+        by=_policy(deployment) if automatic else workspace.actor,
         reason=reason,
     )
+
+
+def _policy(deployment: Deployment) -> str:
+    return "policy canary" if deployment.canary_up else "policy auto_rollback"

@@ -6,15 +6,15 @@ left without an outcome is settled first (`settling.py`).
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from orchestrator.domain import events as e
-from orchestrator.domain.errors import Interrupted, SlotLost
+from orchestrator.domain.errors import AbortAsked, Interrupted, SlotLost
 from orchestrator.domain.execution import Status, StepRecord
-from orchestrator.domain.plan import Step
+from orchestrator.domain.plan import CANARY_WATCH, CANARY_WEIGHT, Step
+from orchestrator.domain.questions import CANARY_PAUSE
 from orchestrator.services.repository import Journal
 from orchestrator.services.road import HOOK, Road, Unrecorded, in_words, kept_output
 from orchestrator.services.settling import settle
@@ -89,9 +89,9 @@ def _attempt(road: Road, record: StepRecord, before: Unrecorded | None) -> Unrec
         workspace, step, road.journal.deployment.id, attempt, road.execution.outcomes, directory, started, check_held=held
     )
     try:
-        with workspace.stop.breakable(2):
-            outcome = _apply_hook(step, run) if step.kind == HOOK else road.target.apply(step, run)
-    except (Interrupted, SlotLost):
+        with _broken_by_signals(workspace, step):
+            outcome = _apply(road, step, run)
+    except (Interrupted, SlotLost, AbortAsked):
         raise
     except Exception as error:  # noqa: BLE001 - a mistake in a target is a failure of its step, with the trace on record
         _record_failure(road, run, error)
@@ -99,6 +99,24 @@ def _attempt(road: Road, record: StepRecord, before: Unrecorded | None) -> Unrec
     duration = _ms(workspace, started)
     workspace.narrator.step_finished("done", duration)
     return _succeeded(road, run, outcome, duration)
+
+
+def _broken_by_signals(workspace: Workspace, step: Step) -> AbstractContextManager[None]:
+    """A second signal stops the wait for an effect wherever it is. A watch records while it waits, and heeds the first one."""
+    return nullcontext() if step.kind == CANARY_WATCH else workspace.stop.breakable(2)
+
+
+def _apply(road: Road, step: Step, run: Attempt) -> StepOutcome:
+    deployment = road.journal.deployment
+    if step.kind == HOOK:
+        return _apply_hook(step, run)
+    if step.kind == CANARY_WEIGHT and deployment.promoted_in_full:
+        return StepOutcome(f"left out: promoted in full by {deployment.answers[CANARY_PAUSE.decision_id].by}")
+    if step.kind == CANARY_WATCH:
+        from orchestrator.services.canary import watch  # only a canary needs it
+
+        return watch(road, run)
+    return road.target.apply(step, run)
 
 
 def _apply_hook(step: Step, run: Attempt) -> StepOutcome:
@@ -123,6 +141,8 @@ def _succeeded(road: Road, run: Attempt, outcome: StepOutcome, duration_ms: int)
 
 
 def _record_failure(road: Road, run: Attempt, error: Exception) -> None:
+    from traceback import format_exception  # only a failure needs it
+
     workspace, step = road.workspace, run.step
     duration = _ms(workspace, run.started)
     attachments, output = kept_output(workspace, road.execution.phase, step.name, run.attempt, run.directory, run.notes)
@@ -134,7 +154,7 @@ def _record_failure(road: Road, run: Attempt, error: Exception) -> None:
         exit_code=_exit_code(error, run),
         duration_ms=duration,
         stderr=run.last.stderr[-STDERR_CHARS:] if run.last else "",
-        trace="".join(traceback.format_exception(error)),
+        trace="".join(format_exception(error)),
         output=output,
         effect=not isinstance(error, StepError) or error.effect,
     )

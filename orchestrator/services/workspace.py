@@ -17,6 +17,7 @@ from orchestrator.services.ports import (
     HistoryFile,
     Locks,
     Mask,
+    Measuring,
     Narrator,
     ProjectFiles,
     StopSignal,
@@ -57,6 +58,7 @@ class Workspace:
     narrator: Narrator
     new_id: Callable[[], str]
     make_target: Callable[[ResolvedTarget, Slot], Target]
+    make_measuring: Callable[[], Measuring]
     anchors: Anchors | None = None
     check_logs: CheckLogs | None = None
     patience: Patience = field(default_factory=Patience)

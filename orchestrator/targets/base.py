@@ -272,6 +272,14 @@ class Target(Protocol):
         """The steps for *request*. Pure: the same request gives the same digest."""
         ...
 
+    def drift(self) -> Sequence[str]:
+        """What somebody else has changed of what a deployment here would overwrite, a line for each; most kinds cannot tell: ().
+
+        Raises:
+            Unreachable: The target cannot be asked.
+        """
+        ...
+
     def preflight(self, plan: Plan) -> Iterable[Check]:
         """Ask tools, configuration and access for real, change nothing."""
         ...

@@ -126,6 +126,9 @@ class DockerTarget:
         # While a new one is put in its place, the old one serves under another name.
         return release_of(running[0]) if running else None
 
+    def drift(self) -> Sequence[str]:
+        return ()
+
     def preflight(self, plan: Plan) -> Iterable[Check]:
         from orchestrator.targets.docker_checks import Preflight  # only a dry run needs it
 

@@ -37,6 +37,7 @@ from orchestrator.targets.base import (
     StepRun,
     Tools,
 )
+from orchestrator.targets.canary_config import Canary
 
 KILL = "POP_DEPLOY_FAKE_KILL"
 STEP, RESTORE = "fake.step", "fake.restore"
@@ -77,7 +78,9 @@ class FakeConfig:
         bad_versions: Versions whose verification fails in any case.
         delay_s: How long each step takes, in addition to its own delay.
         unknown_at: Name of the step whose probe cannot tell.
-        supports_canary: Whether canary plans are made (they have the same steps).
+        supports_canary: Whether canary plans are made.
+        canary: How a canary goes.
+        replicas: How many the stable side says it has.
     """
 
     dir: str
@@ -90,6 +93,8 @@ class FakeConfig:
     delay_s: float = 0.0
     unknown_at: str | None = None
     supports_canary: bool = False
+    canary: Canary | None = None
+    replicas: int = field(default=10, metadata={"minimum": 1, "maximum": 10_000})
 
     def script(self) -> tuple[FakeStep, ...]:
         """Every step with all that is said about it in one place."""
@@ -116,7 +121,11 @@ class FakeTarget:
 
     def __new__(cls, config: FakeConfig, tools: Tools, *, adopt: bool = False) -> FakeTarget:
         # Whether there is a canary is a property of a kind; here it is in the script, and so decides the class.
-        return object.__new__(_FakeWithCanary if config.supports_canary else cls)
+        if config.supports_canary:
+            from orchestrator.targets.fake_canary import FakeWithCanary
+
+            return object.__new__(FakeWithCanary)
+        return object.__new__(cls)
 
     def __init__(self, config: FakeConfig, tools: Tools, *, adopt: bool = False) -> None:
         self.config = config
@@ -198,14 +207,17 @@ class FakeTarget:
             self.observe()
         except ForeignResource as error:
             raise StepError(f"{str(error).rstrip('.')}. Nothing was changed.", effect=False) from error
-        _kill_here(step, "before")
+        kill_here(step, "before")
         if step.inputs["fails"] == "unchanged":
             raise StepError(f"{step.name} fails before its effect, as its script says", effect=False)
         self._do(step, run)
-        _kill_here(step, "after")
+        kill_here(step, "after")
         if step.inputs["fails"] == "changed":
             raise StepError(f"{step.name} fails after its effect, as its script says")
         return StepOutcome("counted" if step.effect else "", {"attempt": run.attempt} if step.effect else {})
+
+    def drift(self) -> Sequence[str]:
+        return ()
 
     def preflight(self, plan: Plan) -> Iterable[Check]:
         nearest = next(path for path in (self._world, *self._world.parents) if path.exists())
@@ -279,11 +291,7 @@ class FakeTarget:
             run.command([*program, world, line, live, str(step.inputs["delay_s"]), str(pid)])
         else:
             self.tools.clock.sleep(step.inputs["delay_s"])
-            fake_child.make_effect(world, line, live, lambda: _kill_here(step, "mid"))
-
-
-class _FakeWithCanary(FakeTarget):
-    supports_canary: ClassVar[bool] = True
+            fake_child.make_effect(world, line, live, lambda: kill_here(step, "mid"))
 
 
 def _numbered(number: int) -> FakeStep:
@@ -298,6 +306,7 @@ def _killed_at(step: Step, place: str) -> bool:
     return os.environ.get(KILL) == f"{step.name}:{place}"
 
 
-def _kill_here(step: Step, place: str) -> None:
+def kill_here(step: Step, place: str) -> None:
+    """Die here if the environment says so; see the head of this file."""
     if _killed_at(step, place):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -125,6 +125,9 @@ class LocalTarget:
         except OSError as error:
             raise StepError(f"{step.title}: {reason(error)}") from error
 
+    def drift(self) -> Sequence[str]:
+        return ()
+
     def preflight(self, plan: Plan) -> Iterable[Check]:
         return local_checks.preflight(self.around, plan)
 

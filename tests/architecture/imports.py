@@ -41,6 +41,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "orchestrator.domain",
         "orchestrator.targets.base",
         "orchestrator.targets.canary",
+        "orchestrator.targets.canary_config",
+        "orchestrator.targets.canary_plans",
         "orchestrator.config",
         # Read models answer what a command has to know before it decides: what is live, what is unfinished.
         "orchestrator.projections",
@@ -58,6 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         # The protocols that adapters implement stand in these.
         "orchestrator.services.ports",
         "orchestrator.targets.base",
+        "orchestrator.targets.canary",
         "orchestrator.targets.processes",
         "orchestrator.domain",
         "orchestrator.config",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.adapters.measuring import Measurements
 from orchestrator.config import ResolvedTarget
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.masking import Masker
@@ -155,6 +156,7 @@ class Process:
             narrator=Narrator(),
             new_id=world.new_id,
             make_target=lambda settings, slot: self._target(settings, slot, secrets),
+            make_measuring=lambda: Measurements(world.root),
         )
 
     def _target(self, settings: ResolvedTarget, slot: Slot, secrets: Secrets) -> Any:

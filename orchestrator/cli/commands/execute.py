@@ -27,6 +27,8 @@ Examples:
 @click.option("--yes", "-y", is_flag=True, help="Answers confirm_deploy and nothing else.")
 @options.ahead
 @options.override_freeze
+@options.accept_drift
+@options.supersede
 @options.validation_report
 @options.accept_warnings
 @options.wait

@@ -18,6 +18,7 @@ Examples:
 @options.deployment_id(required=False)
 @options.ahead
 @options.override_freeze
+@options.accept_drift
 @options.validation_report
 @options.accept_warnings
 @options.wait

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from orchestrator import config
+from orchestrator.adapters.measuring import Measurements
 from orchestrator.config import ResolvedTarget
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import PopDeployError
@@ -116,6 +117,7 @@ class World:
             narrator=Narrator(),
             new_id=lambda: next(self.ids),
             make_target=make_target,
+            make_measuring=lambda: Measurements(self.root),
         )
 
     def _ask_health(self, check: HealthCheck) -> Check:

@@ -1,0 +1,49 @@
+"""Making room for a new deployment where a canary is up: the canary is given up and removed first, and both say so."""
+
+from __future__ import annotations
+
+from orchestrator.domain.canary_events import CanarySuperseded
+from orchestrator.services.abort import abort
+from orchestrator.services.decide import ask_to_abort
+from orchestrator.services.execute import Consent, advance
+from orchestrator.services.repository import Journal, load
+from orchestrator.services.slot import claimant
+from orchestrator.services.slot_holder import refusal
+from orchestrator.services.workspace import Workspace
+
+REMOVED_S = 300.0
+"""So long the process at work may take to remove its canary."""
+_LOOK_S = 0.2
+
+
+def supersede(workspace: Workspace, journal: Journal, *, reason: str) -> None:
+    """Have the canary removed that another deployment has up in the slot of *journal*. Nothing is done where there is none.
+
+    Raises:
+        SlotHeld: It was not removed in time.
+        SlotClaimedByDead, OutcomeUnknown: It could not be removed; `resume` of that deployment goes on.
+    """
+    deployment = journal.deployment
+    other = claimant(workspace, deployment.slot)
+    if other is None or other == deployment.id:
+        return
+    theirs = load(workspace, other)
+    if not theirs.deployment.canary_up:
+        return  # whatever else is at work there is not for us to end
+    why = f"superseded by {deployment.id}" + (f": {reason}" if reason else "")
+    workspace.narrator.line(f"{deployment.slot}: the canary of {other} is removed first")
+    if ask_to_abort(workspace, theirs, reason=why) is None:
+        abort(workspace, theirs, reason=why)
+        advance(workspace, theirs, Consent())
+    else:
+        _await_removed(workspace, journal, other)
+    journal.record(CanarySuperseded(deployment_id=other, by=workspace.actor, reason=reason))
+
+
+def _await_removed(workspace: Workspace, journal: Journal, other: str) -> None:
+    clock, slot = workspace.clock, journal.deployment.slot
+    until = clock.monotonic() + REMOVED_S
+    while claimant(workspace, slot) == other:
+        if clock.monotonic() >= until:
+            raise refusal(workspace, slot, f" It was asked to remove its canary, and has not for {REMOVED_S:g} s.")
+        clock.sleep(_LOOK_S)
