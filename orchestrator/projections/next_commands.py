@@ -32,7 +32,8 @@ def resume_or_abort(deployment: Deployment, *, options: Sequence[str] = ()) -> t
 
 def _words(deployment: Deployment, running: bool) -> list[list[str]]:
     if running:
-        return [["logs", deployment.id, "--follow"], ["show", deployment.id]]
+        canary = [["promote", deployment.id], ["abort", deployment.id]] if deployment.canary_watched else []
+        return [*canary, ["logs", deployment.id, "--follow"], ["show", deployment.id]]
     if deployment.state in UNDER_WAY:
         return _left_behind(deployment)
     if deployment.state in {State.REQUESTED, State.PREPARED, State.CONFIRMED}:
@@ -43,6 +44,8 @@ def _words(deployment: Deployment, running: bool) -> list[list[str]]:
 def _left_behind(deployment: Deployment) -> list[list[str]]:
     if not deployment.under_way:
         return [["verify", deployment.id], ["rollback", deployment.id]]
+    if deployment.state is State.PAUSED:
+        return [["promote", deployment.id], ["resume", deployment.id], ["abort", deployment.id]]
     ways: list[list[str]] = [] if deployment.open_decision is not None else [["resume", deployment.id]]
     return [*ways, ["abort", deployment.id]] if deployment.state in {State.EXECUTING, State.PAUSED} else ways
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import Status
 from orchestrator.domain.lifecycle import UNDER_WAY, State
+from orchestrator.domain.plan import CANARY_WEIGHT
 from orchestrator.domain.questions import STEP_OUTCOME
 from orchestrator.domain.slot_holder import SlotHolder
 from orchestrator.projections.step_results import HEALTH_CHECK, failed_checks, latest_checks
@@ -72,7 +73,8 @@ def live_now(deployment: Deployment) -> str:
         return _unchanged(deployment)
     if all(record.status is Status.DONE for record in deployment.forward.records.values()):
         return f"{deployment.requested.version} (not verified)"
-    return f"unknown: {deployment.requested.version} may be partly live{_before(deployment)}"
+    partly = f"unknown: {deployment.requested.version} may be partly live{_before(deployment)}"
+    return _beside(deployment) or partly
 
 
 def error_of(deployment: Deployment) -> ErrorResult | None:
@@ -90,6 +92,18 @@ def error_of(deployment: Deployment) -> ErrorResult | None:
     if deployment.state is State.DEPLOYED and not deployment.under_way:
         return ErrorResult(message=failed_checks(latest_checks(deployment.checks, "verify")), step=HEALTH_CHECK, trace="")
     return _refusal(deployment)
+
+
+def _beside(deployment: Deployment) -> str | None:
+    """The stable release and the canary, where nothing but the canary was touched and its last step is known to be done."""
+    if not deployment.canary_up or deployment.forward is None or deployment.reference is None:
+        return None
+    begun = [record for record in deployment.forward.records.values() if record.effect and record.step.live]
+    weights = [record for record in begun if record.step.kind == CANARY_WEIGHT]
+    if begun != weights or weights[-1].status is not Status.DONE:
+        return None
+    share = weights[-1].step.inputs["reached"]
+    return f"{deployment.reference.version}, and a canary of {deployment.requested.version} that {share:g}% of the requests reach"
 
 
 _GOING_BACK = frozenset({State.ROLLING_BACK, State.ROLLED_BACK, State.ROLLBACK_FAILED})

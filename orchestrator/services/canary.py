@@ -12,7 +12,7 @@ from typing import cast
 
 from orchestrator.domain import events as e
 from orchestrator.domain.canary_events import CanarySampled
-from orchestrator.domain.errors import AbortAsked
+from orchestrator.domain.errors import AbortAsked, Interrupted
 from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import CANARY_WEIGHT
 from orchestrator.domain.questions import ABORT, CANARY_PAUSE
@@ -64,7 +64,11 @@ class _Watch:
         with Sampling(self._road, target, self._run, self._checks, since=first) as sampling:
             judgement = Judgement(Ruling.WAIT, "nothing was measured yet")
             while True:
-                self._obey()
+                try:
+                    self._obey()
+                except Interrupted:
+                    self._flush()  # whoever resumes watches for what is left of the time only
+                    raise
                 taken = sampling.take()
                 if taken:
                     judgement = self._judged(taken)
@@ -78,6 +82,7 @@ class _Watch:
         bad = any(one.verdict is not Verdict.PASS for one in taken)
         if bad or judgement.ruling in (Ruling.FAIL, Ruling.PAUSE) or self._clock.monotonic() - self._batch_began >= BATCH_S:
             self._flush()
+        self._road.workspace.narrator.output(f"{judgement.reason}\n".encode())
         for one in taken:
             if one.verdict is not Verdict.PASS:
                 self._run.progress(f"{one.check}: {one.verdict.replace('_', ' ')}: {one.message}")
