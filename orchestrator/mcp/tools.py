@@ -148,11 +148,29 @@ TOOLS = (
         open_world=True,
     ),
     Tool(
+        name="promote",
+        title="Let a canary go on",
+        description=(
+            "End the pause of a canary that waits, or with full go past all that is left of it to the promotion. A canary whose "
+            "checks fail is removed all the same. The decision is the user's, never yours."
+        ),
+        command=("promote",),
+        arguments=(
+            _EXACT_ID,
+            Argument(name="full", option="--full", type="boolean", description="Past all weights and pauses that are left."),
+            _WAIT,
+            _WHY,
+        ),
+        positional=("{deployment_id}",),
+        destructive=True,
+        open_world=True,
+    ),
+    Tool(
         name="abort",
         title="Give a deployment up",
         description=(
-            "Give up a prepared, failed or interrupted deployment; what it has changed stays as it is. One that runs is asked to "
-            "stop before its next step."
+            "Give up a prepared, failed or interrupted deployment; what it has changed stays as it is, only a canary is removed. "
+            "One that runs is asked to stop before its next step."
         ),
         command=("abort",),
         arguments=(_EXACT_ID, _WAIT, _WHY),

@@ -54,8 +54,10 @@ def refusal(workspace: Workspace, slot: Slot, also: str = "") -> SlotHeld:
             f"{slot} is being taken by another process at this moment.{also} Try again, or give it time with --wait SECONDS."
         )
         return SlotHeld(message, slot=str(slot), deployment_id="")
+    row = next(iter(deployments.get(workspace.store, holder.deployment_id)), None)
+    canary = ", or have its canary removed first: --supersede" if row is not None and row.mode == "canary" else ""
     return SlotHeld(
-        f"{slot} is held by {holder}.{also} Wait (--wait SECONDS), or look: pop-deploy show {holder.deployment_id}",
+        f"{slot} is held by {holder}.{also} Wait (--wait SECONDS), or look: pop-deploy show {holder.deployment_id}{canary}",
         slot=str(slot),
         deployment_id=holder.deployment_id,
         holder=holder,

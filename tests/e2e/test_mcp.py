@@ -28,7 +28,7 @@ from tests.e2e.serving import LIVE, Served, gated, served, wired
 pytestmark = pytest.mark.e2e
 
 READING = {"status", "history", "show", "logs", "slots", "workflow", "investigate"}
-WRITING = {"validate", "prepare", "execute", "decide", "resume", "abort", "rollback", "verify", "incident"}
+WRITING = {"validate", "prepare", "execute", "decide", "resume", "promote", "abort", "rollback", "verify", "incident"}
 
 
 @pytest.fixture
@@ -57,7 +57,8 @@ def test_the_tools_are_listed_with_what_a_client_may_expect_of_them(project: Pro
     hints = {name: tool.annotations for name, tool in tools.items() if tool.annotations is not None}
     assert set(hints) == READING | WRITING
     assert {name for name, hint in hints.items() if hint.read_only_hint} == READING
-    assert {name for name, hint in hints.items() if hint.destructive_hint} == {"execute", "decide", "resume", "abort", "rollback"}
+    destructive = {name for name, hint in hints.items() if hint.destructive_hint}
+    assert destructive == {"execute", "decide", "resume", "promote", "abort", "rollback"}
     assert tools["decide"].input_schema["required"] == ["deployment_id", "decision_id", "answer", "reason"]
     described = [each.get("description") for tool in tools.values() for each in tool.input_schema["properties"].values()]
     assert all(described)
