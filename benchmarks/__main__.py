@@ -26,6 +26,7 @@ BENCHMARKS = (
     "memory",
     "dbos",
     "output",
+    "canary",
 )
 
 
