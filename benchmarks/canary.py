@@ -1,5 +1,5 @@
-"""How long a canary that has begun to fail stays up: from the moment that what a check measures turned bad to the event that begins
-the way back, against the check's own interval, which passes at most before it is asked again.
+"""How long a canary that has begun to fail stays up: from the moment that what a check measures turned bad to the event that
+begins the way back, against the check's own interval, which passes at most before it is asked again.
 """
 
 from __future__ import annotations

@@ -148,11 +148,10 @@ class Deployment:
         return not removed and any(one.step.kind == CANARY_WEIGHT and one.effect for one in records)
 
     @property
-    def canary_watched(self) -> bool:
-        """Its canary is up and not promoted yet: a person's word counts."""
-        if self.state not in (State.EXECUTING, State.PAUSED) or not self.canary_up or self.forward is None:
-            return False
-        return any(one.step.kind == CANARY_WATCH and one.status is not Status.DONE for one in self.forward.records.values())
+    def canary_watched(self) -> StepRecord | None:
+        """The step that watches its canary, if that is under way: a person's word counts."""
+        running = self.running_step if self.state in (State.EXECUTING, State.PAUSED) else None
+        return running if running is not None and running.step.kind == CANARY_WATCH else None
 
     @property
     def promoted_in_full(self) -> bool:

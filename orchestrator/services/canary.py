@@ -18,6 +18,7 @@ from orchestrator.domain.plan import CANARY_WEIGHT
 from orchestrator.domain.questions import ABORT, CANARY_PAUSE
 from orchestrator.services.canary_samples import Sampling
 from orchestrator.services.decide import take_over
+from orchestrator.services.decisions import something_given
 from orchestrator.services.road import Road
 from orchestrator.services.step_run import Attempt
 from orchestrator.targets.base import StepError, StepOutcome
@@ -61,20 +62,23 @@ class _Watch:
     def run(self) -> StepOutcome:
         first = self._first_weight_at()
         target = cast("CanaryTarget", self._road.target)
-        with Sampling(self._road, target, self._run, self._checks, since=first) as sampling:
-            judgement = Judgement(Ruling.WAIT, "nothing was measured yet")
-            while True:
-                try:
-                    self._obey()
-                except Interrupted:
-                    self._flush()  # whoever resumes watches for what is left of the time only
-                    raise
-                taken = sampling.take()
-                if taken:
-                    judgement = self._judged(taken)
-                if (done := self._done(judgement, first)) is not None:
-                    return done
-                self._clock.sleep(LOOK_S)
+        try:
+            with Sampling(self._road, target, self._run, self._checks, since=first) as sampling:
+                return self._watched(sampling, first)
+        except Interrupted:
+            self._flush()  # whoever resumes watches for what is left of the time only
+            raise
+
+    def _watched(self, sampling: Sampling, first: datetime) -> StepOutcome:
+        judgement = Judgement(Ruling.WAIT, "nothing was measured yet")
+        while True:
+            self._obey()
+            taken = sampling.take()
+            if taken:
+                judgement = self._judged(taken)
+            if (done := self._done(judgement, first)) is not None:
+                return done
+            self._clock.sleep(LOOK_S)
 
     def _judged(self, taken: Sequence[Sample]) -> Judgement:
         self._samples += taken
@@ -142,7 +146,9 @@ class _Watch:
     def _obey(self) -> None:
         """Take over what others have answered."""
         workspace = self._road.workspace
-        take_over(workspace, self._journal)
+        if something_given(workspace, self._journal.deployment):
+            self._flush()  # what was measured before is on record before it
+            take_over(workspace, self._journal)
         deployment = self._journal.deployment
         if deployment.state not in (State.EXECUTING, State.PAUSED):
             raise AbortAsked(deployment.id, deployment.aborted.by if deployment.aborted is not None else "somebody")

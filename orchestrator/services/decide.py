@@ -24,6 +24,7 @@ from orchestrator.domain.questions import (
     CANARY_PAUSE,
     CONFIRM_DEPLOY,
     INCIDENT_REPORT,
+    PROMOTE,
     QUESTIONS,
     ROLLBACK_STRATEGY,
     STEP_OUTCOME,
@@ -196,7 +197,14 @@ def _take(workspace: Workspace, journal: Journal, each: Given) -> None:
         abort(workspace, journal, reason=said.reason, answer=made)
         return
     _asked(journal.deployment, said.decision_id).check(said.answer)
+    if (said.decision_id, said.answer) == (CANARY_PAUSE.decision_id, PROMOTE) and _of_an_earlier_pause(journal.deployment, each):
+        raise UsageProblem("it came too late: the pause that it was meant for was over, and this is the next one")
     _settle(workspace, journal, made)
+
+
+def _of_an_earlier_pause(deployment: Deployment, each: Given) -> bool:
+    watched = deployment.canary_watched
+    return watched is not None and watched.started_at is not None and each.time < watched.started_at
 
 
 def _not_taken(journal: Journal, each: Given, why: str) -> None:
@@ -232,7 +240,7 @@ def _answerable_unasked(deployment: Deployment) -> dict[str, Question]:
     """Nobody is made to wait for these without a terminal, so they need not have been asked to be answered."""
     strategy = (ROLLBACK_STRATEGY,) if Trigger.ROLL_BACK in allowed(deployment.state) else ()
     report = (INCIDENT_REPORT,) if is_incident(deployment) else ()
-    canary = (CANARY_PAUSE,) if deployment.canary_watched else ()
+    canary = (CANARY_PAUSE,) if deployment.canary_watched is not None else ()
     return {question.decision_id: question for question in (*strategy, *report, *canary)}
 
 
