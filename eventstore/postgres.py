@@ -1,7 +1,7 @@
 """The durable backend for a team: PostgreSQL, by psycopg.
 
 One append after the other: each takes the store's one lock first, so positions have no gaps and a reader that follows them misses
-nothing. Who was the last to write knows what stands there and says all in one statement (`postgres_at_once`); who was not asks
+nothing. Who was the last to write knows what stands there and says all in one packet (`postgres_at_once`); who was not asks
 first. Start reading at `PostgresEventStore.append`.
 """
 
@@ -17,13 +17,12 @@ from eventstore.appending import Now, chained, check_adopted, check_names, check
 from eventstore.cursor import Cursor
 from eventstore.errors import EventStoreError
 from eventstore.events import Appended, Attachment, Guard, Head, NewEvent, RecordedEvent
-from eventstore.postgres_at_once import AtOnce, RowsAtOnce
+from eventstore.postgres_at_once import READ_MODELS_AT, SOMETHING_ELSE_STANDS_THERE, AtOnce, Changed, Pipeline, RowsAtOnce
 from eventstore.postgres_connection import (
     BUSY_TIMEOUT_S,
     PostgresCursor,
     dropped,
     in_words,
-    marked,
     unavailable,
 )
 from eventstore.postgres_reading import PostgresReader, reconnected
@@ -31,7 +30,7 @@ from eventstore.postgres_schema import STORE_LOCK, create_statements, prepare
 from eventstore.projecting import Projector
 from eventstore.projection import Projection
 from eventstore.reading import COLUMNS, GENESIS
-from eventstore.remembered import Known, RememberingRows
+from eventstore.remembered import MOST, Known, RememberingRows
 
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 _INSERT_PART = "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?, ?, ?)"
@@ -39,7 +38,7 @@ _INSERT_PART = "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?,
 _STATE = """SELECT
 (SELECT version FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1),
 (SELECT version FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1),
-{},
+{}, {},
 position, hash FROM (SELECT position, hash FROM events ORDER BY position DESC LIMIT 1) AS newest"""
 T = TypeVar("T")
 
@@ -70,8 +69,9 @@ class PostgresEventStore(PostgresReader):
         self._now = now
         self._remembered = _Remembered()
         self._projector = Projector(projections, catch_up, create=create_statements, buffered=self._remembered.rows)
-        self._state = _STATE.format(self._projector.in_step)
+        self._state = _STATE.format(self._projector.in_step, READ_MODELS_AT)
         super().__init__(url, read_only=False, lock_timeout_s=busy_timeout_s)
+        self._pipeline = Pipeline(self._connection)
         try:
             prepare(self._connection, url, self._now)
             self._follow()
@@ -95,7 +95,7 @@ class PostgresEventStore(PostgresReader):
         def write() -> list[RecordedEvent]:
             if (expected := self._remembered.head) is not None:
                 recorded = chained(expected, stream, expected_version + 1, at, events)
-                if self._write_at_once(expected, recorded, guard, attachments):
+                if self._write_at_once(recorded, guard, attachments):
                     return recorded
             head, known = self._begin(stream, expected_version, guard, attachments)
             recorded = chained(head, stream, expected_version + 1, at, events)
@@ -123,33 +123,53 @@ class PostgresEventStore(PostgresReader):
         with self._transaction() as cursor:
             return self._projector.catch_up(cursor, self.read_all, self.head().position, name)
 
-    def _write_at_once(
-        self, head: Head, recorded: list[RecordedEvent], guard: Guard | None, attachments: Sequence[Attachment]
-    ) -> bool:
-        """All in one statement, if *head*, where our last append has left the store, is still its head.
+    def _write_at_once(self, recorded: list[RecordedEvent], guard: Guard | None, attachments: Sequence[Attachment]) -> bool:
+        """All in one packet, if the store's head is still what our last append has left.
 
-        False: something else stands there, nothing was written, and `_begin` will say what.
+        False: something else stands there, or it is too much for one packet; nothing was written. `_begin` will say what.
         """
-        stream, before = recorded[0].stream, recorded[0].version - 1
-        fence = (guard.stream, guard.version) if guard else (stream, before)
-        at_once = AtOnce((*head, stream, before, *fence, *self._projector.named))
+        first, known = recorded[0], self._remembered
+        stream, before = first.stream, first.version - 1
+        at_once, pipeline = AtOnce(), self._current_pipeline()
+        at_once.insert_first(
+            first,
+            read_models_at=known.read_models_at or (),
+            # That a stream does not exist yet is what its key says.
+            after=before if before >= 0 and known.versions.get(stream) != before else None,
+            guard=guard if guard is not None and known.versions.get(guard.stream) != guard.version else None,
+        )
+        for event in recorded[1:]:
+            at_once.insert_next(event)
+        for part in _parts(stream, attachments):
+            at_once.insert_part(part)
+        if not at_once.fits():
+            return False
         self._open = True
         try:
-            for event in recorded:
-                at_once.insert_event(event)
-            for part in _parts(stream, attachments):
-                at_once.insert_part(part)
-            self._projector.fold(recorded, self._remembered.rows_at_once(PostgresCursor(self._connection), at_once))
-            self._connection.execute(marked(at_once.statement), at_once.parameters)
-        except (psycopg.errors.RaiseException, psycopg.errors.UniqueViolation):
-            self._open = False
-            self._remembered.forget()
-            return False
+            self._projector.fold(recorded, known.rows_at_once(PostgresCursor(self._connection), at_once, pipeline.seen))
+            if not at_once.fits():
+                return self._nothing_written()
+            pipeline.commit(at_once)
+        except SOMETHING_ELSE_STANDS_THERE:
+            return self._nothing_written()
         except psycopg.OperationalError:
             if not dropped(self._connection) or not self._was_committed(recorded[-1]):
                 raise
         self._done(recorded)
+        if guard is not None:
+            known.versions[guard.stream] = guard.version
         return True
+
+    def _current_pipeline(self) -> Pipeline:
+        if self._pipeline.connection is not self._connection:
+            self._pipeline = Pipeline(self._connection)
+        return self._pipeline
+
+    def _nothing_written(self) -> bool:
+        """Nor is what was folded true."""
+        self._open = False
+        self._remembered.forget()
+        return False
 
     def _begin(
         self, stream: str, expected_version: int, guard: Guard | None, attachments: Sequence[Attachment]
@@ -162,11 +182,15 @@ class PostgresEventStore(PostgresReader):
         self._open = True
         self._connection.execute(STORE_LOCK)
         cursor.execute(self._state, (stream, guard.stream if guard else stream, *self._projector.versions))
-        row = cursor.fetchone() or (None, None, 0, *GENESIS)
+        row = cursor.fetchone() or (None, None, 0, None, *GENESIS)
         actual, held = (-1 if version is None else version for version in row[:2])
         check_read(self, stream, expected_version, actual, guard, held, attachments)
-        head, in_step = Head(*row[3:]), row[2] == self._projector.count
+        head, in_step = Head(*row[4:]), row[2] == self._projector.count
         self._remembered.keep_if_still_at(head)
+        if guard is not None:
+            self._remembered.versions[guard.stream] = held
+        # Where they do not follow yet, the append makes them follow: what is there then, the next one asks.
+        self._remembered.read_models_at = row[3] if in_step else None
         if in_step:
             self._projector.all_in_step()
         return head, in_step
@@ -191,7 +215,7 @@ class PostgresEventStore(PostgresReader):
 
     def _done(self, recorded: list[RecordedEvent]) -> None:
         self._open = False
-        self._remembered.head = Head(recorded[-1].position, recorded[-1].hash)
+        self._remembered.committed(recorded[-1])
 
     def _once(self, write: Callable[[], T]) -> T:
         """*write* in a transaction; again if the connection was dropped and nothing of it has arrived."""
@@ -269,29 +293,43 @@ class _NothingArrived(psycopg.OperationalError):
 
 
 class _Remembered:
-    """Rows of the read models as this process last wrote them; true while the store's head is the one it wrote.
+    """What this process has last written or found, true while the store's head is the one it wrote.
 
-    Nobody else can have changed them: a change comes with an event, or is a rebuild, which makes the same rows again. Without
-    them each fold would have to ask the server for every row that it changes.
+    Nobody else can have changed a row of a read model: a change comes with an event, or is a rebuild, which makes the same rows
+    again. Without them each fold would have to ask the server for every row that it changes.
+
+    Attributes:
+        head: None where it has to be asked.
+        versions: Of the streams that were appended to, and of guards.
+        read_models_at: See `postgres_at_once.READ_MODELS_AT`.
     """
 
     def __init__(self) -> None:
         self.head: Head | None = None
+        self.versions: dict[str, int] = {}
+        self.read_models_at: list[str] | None = None
         self._rows: Known = {}
 
     def keep_if_still_at(self, head: Head) -> None:
         if self.head != head:
             self.forget()
 
+    def committed(self, newest: RecordedEvent) -> None:
+        if len(self.versions) > MOST:
+            self.versions.clear()
+        self.versions[newest.stream] = newest.version
+        self.head = Head(newest.position, newest.hash) if self.read_models_at is not None else None
+
     def forget(self) -> None:
         self.head = None
+        self.versions.clear()
         self._rows.clear()
 
     def rows(self, cursor: Cursor) -> RememberingRows:
         return RememberingRows(cursor, self._rows)
 
-    def rows_at_once(self, cursor: Cursor, at_once: AtOnce) -> RowsAtOnce:
-        return RowsAtOnce(cursor, self._rows, at_once)
+    def rows_at_once(self, cursor: Cursor, at_once: AtOnce, seen: set[Changed]) -> RowsAtOnce:
+        return RowsAtOnce(cursor, self._rows, at_once, seen)
 
 
 def _parts(stream: str, attachments: Sequence[Attachment]) -> Iterator[tuple[str, str, int, bytes]]:

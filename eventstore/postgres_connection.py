@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import psycopg
@@ -170,7 +170,12 @@ class PostgresCursor:
     """`Cursor` of one connection, whose parameters are marked with ``?``."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._cursor = connection.cursor()
+        self._connection = connection
+
+    @cached_property
+    def _cursor(self) -> psycopg.Cursor[Any]:
+        """Made when it is needed: few appends have anything to ask."""
+        return self._connection.cursor()
 
     @property
     def rowcount(self) -> int:

@@ -56,7 +56,6 @@ class Projector:
         self._taken_along: Sequence[Projection] = ()
         self.versions = [item for projection in inline for item in (projection.name, projection.version)]
         self.count = len(inline)
-        self.named = [projection.name for projection in inline], [projection.version for projection in inline]
 
     def apply(self, cursor: Cursor, events: Sequence[RecordedEvent], read_all: ReadAll, *, unchanged: bool = False) -> None:
         """Fold freshly appended *events*, and what a writer without these projections left out, in the caller's transaction.

@@ -55,6 +55,13 @@ class Rows(Protocol):
 
     def delete(self, table: Table, *key: Any) -> None: ...
 
+    def add(self, table: Table, *key: Any, **amounts: int) -> None:
+        """Add to the columns of the row with this key, all of which are numbers; where there is none, to one full of zeros.
+
+        The row is not read first: that would be a question for each event that only counts.
+        """
+        ...
+
 
 class Projection(Protocol):
     """One read model.

@@ -27,15 +27,29 @@ class RememberingRows(BufferedRows):
         place = table.name, key
         if place not in self._known:
             self._known[place] = super()._from_below(table, key)
-        row = self._known[place]
-        return dict(row) if row is not None else None
+        return self._known[place]
 
-    def _write(self, table: Table, gone: Sequence[Key], rows: Mapping[Key, Row]) -> None:
-        self._write_below(table, gone, rows)
-        if len(self._known) > MOST:
-            self._known.clear()
-        self._known.update({(table.name, key): row for key, row in rows.items()})
-        self._known.update({(table.name, key): None for key in gone})
+    def _write(self, table: Table, gone: Sequence[Key], new: Mapping[Key, Row], changed: Mapping[Key, tuple[Row, Row]]) -> None:
+        self._write_below(table, gone, new, changed)
+        known, name = self._known, table.name
+        if len(known) > MOST:
+            known.clear()
+        for key, row in new.items():
+            known[name, key] = row
+        for key, (row, _) in changed.items():
+            known[name, key] = row
+        for key in gone:
+            known[name, key] = None
 
-    def _write_below(self, table: Table, gone: Sequence[Key], rows: Mapping[Key, Row]) -> None:
-        super()._write(table, gone, rows)
+    def _write_below(
+        self, table: Table, gone: Sequence[Key], new: Mapping[Key, Row], changed: Mapping[Key, tuple[Row, Row]]
+    ) -> None:
+        super()._write(table, gone, new, changed)
+
+    def _write_sums(self, table: Table, sums: Mapping[Key, Row]) -> None:
+        self._write_sums_below(table, sums)
+        for key in sums:
+            self._known.pop((table.name, key), None)
+
+    def _write_sums_below(self, table: Table, sums: Mapping[Key, Row]) -> None:
+        super()._write_sums(table, sums)

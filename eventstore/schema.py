@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from eventstore.revisions import APPLICATION_ID, FOLLOWING
+from eventstore.revisions import APPLICATION_ID
 
 metadata = MetaData()
 
@@ -100,28 +100,7 @@ BEGIN RAISE EXCEPTION '% are never changed, replaced or deleted', TG_TABLE_NAME;
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         for table in ("events", "attachments")
     ),
-    # What an append says first that knows what it will find; its question sees all that was committed before the lock.
-    f"""CREATE FUNCTION expect(
-    head bigint, head_hash bytea, stream_ text, version_ bigint, guard text, guard_version bigint,
-    names text[], versions bigint[]
-) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock({APPLICATION_ID}, 0);
-    IF NOT EXISTS (
-        SELECT FROM (SELECT position, hash FROM events ORDER BY position DESC LIMIT 1) AS newest
-        WHERE position = head AND hash = head_hash
-          AND coalesce((SELECT version FROM events WHERE stream = stream_ ORDER BY version DESC LIMIT 1), -1) = version_
-          AND coalesce((SELECT version FROM events WHERE stream = guard ORDER BY version DESC LIMIT 1), -1) = guard_version
-    ) THEN
-        RAISE EXCEPTION 'something else stands there';
-    END IF;
-    IF (SELECT coalesce(sum(CASE WHEN (name, version) IN (SELECT * FROM unnest(names, versions)) THEN 1 ELSE -1 END), 0)
-        FROM projections WHERE position = {FOLLOWING}) <> cardinality(names) THEN
-        RAISE EXCEPTION 'another set of read models follows';
-    END IF;
-END $$""",  # noqa: S608 - a constant
 ]
-"""An append is checked by the client when it has asked; `expect` lets one that need not ask do all in one packet."""
 
 
 def sqlite_ddl() -> list[str]:

@@ -31,6 +31,7 @@ _INSERT_PART = "INSERT INTO attachments (stream, name, part, data) VALUES (?, ?,
 _SCHEME = "sqlite:///"
 _ROOM_BYTES = 512 * 1024
 """In the log, for about 120 pages: as much as a deployment of a few steps writes."""
+_FRAME_BYTES = 24 + 4096
 
 
 class SqliteEventStore(SqliteReader):
@@ -61,7 +62,7 @@ class SqliteEventStore(SqliteReader):
         self._now = now
         self._remembered = _Remembered()
         self._projector = Projector(projections, catch_up, buffered=self._remembered.rows)
-        self._has_room = False
+        self._log_size = -1
         self._busy_timeout_s = busy_timeout_s
         self._files = path, os.path.realpath(path) + "-wal"
         refuse_network_disk(path)
@@ -87,10 +88,11 @@ class SqliteEventStore(SqliteReader):
     ) -> Appended:
         """See `EventStore.append`."""
         check_names(stream, events, attachments)
-        self._refuse_if_moved()
+        log_size = self._refuse_if_moved()
         time = self._now()
         with self._transaction(appends=True) as cursor:
-            self._make_room()
+            if log_size != self._log_size:
+                self._make_room()
             known = self._remembered.still_true(cursor)
             actual, held = self._version(stream), self._version(guard.stream) if guard else -1
             check_read(self, stream, expected_version, actual, guard, held, attachments)
@@ -169,36 +171,45 @@ class SqliteEventStore(SqliteReader):
     def _transaction(self, *, appends: bool = False) -> Iterator[sqlite3.Cursor]:
         """Whatever is no append may change any row."""
         self._remembered.valid &= appends
-        with _in_words(self._path), transaction(self._connection) as cursor:
-            yield cursor
+        try:
+            with transaction(self._connection) as cursor:
+                yield cursor
+        except SqliteErrors as error:
+            raise unavailable(self._path, error) from error
 
     def _make_room(self) -> None:
-        """Let the log grow once, not with every commit: a commit that leaves the file's size alone takes half the time.
+        """Let the log grow by much at a time, not with each commit: one that leaves the file's size alone takes half the time.
 
         SQLite removes the log when the last connection is closed, so that every command begins with an empty one. Zeros are no
-        frames to it: a log that begins with them is an empty log. Called inside a transaction only, whose lock keeps everybody
-        else from writing the first frame meanwhile.
+        frames to it: a log ends where they begin. Called inside a transaction only, whose lock keeps everybody else from writing
+        a frame meanwhile.
         """
-        if self._has_room:
-            return
-        self._has_room = True
         with suppress(OSError):  # only speed is lost; on a full disk the commit itself will say so
-            log = os.open(self._files[1], os.O_WRONLY | os.O_CLOEXEC)
+            log = os.open(self._files[1], os.O_RDWR | os.O_CLOEXEC)
             try:
-                if not os.fstat(log).st_size:
-                    os.write(log, bytes(_ROOM_BYTES))
+                self._log_size = os.fstat(log).st_size
+                # Where it ends with zeros somebody else has made room, who need not be told apart from us.
+                if not self._log_size or any(os.pread(log, _FRAME_BYTES, self._log_size - _FRAME_BYTES)):
+                    self._log_size += os.pwrite(log, bytes(_ROOM_BYTES), self._log_size)
             finally:
                 os.close(log)
 
-    def _refuse_if_moved(self) -> None:
-        """Appends to a renamed or removed database, or to a removed log, would report success and be lost to everybody else."""
+    def _refuse_if_moved(self) -> int:
+        """Appends to a renamed or removed database, or to a removed log, would report success and be lost to everybody else.
+
+        Returns:
+            Size of the log.
+        """
+        size = 0
         for path, opened in zip(self._files, self._identities, strict=True):
             try:
-                here = _identity(path)
+                here = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, once per append
             except OSError as error:
                 raise StoreMoved(f"{path} is gone ({error.strerror}): nothing was written") from error
-            if here != opened:
+            if (here.st_dev, here.st_ino) != opened:
                 raise StoreMoved(f"{path} was replaced by another file while in use: nothing was written")
+            size = here.st_size
+        return size
 
     def _prepare(self) -> None:
         """Create or upgrade the schema, then the read models."""
@@ -305,5 +316,5 @@ def _connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    status = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, once per append
+    status = os.stat(path)  # noqa: PTH116 - as light as it gets
     return status.st_dev, status.st_ino

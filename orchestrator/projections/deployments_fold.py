@@ -58,7 +58,9 @@ class DeploymentsProjection:
         if event.type == "DeploymentRequested":
             rows.put(t.DEPLOYMENTS, _requested(event, data))
         if event.type in _PROGRESS:
-            _apply_progress(event, data, rows.get(t.PROGRESS, deployment_id), rows)
+            # Only once is a deployment prepared, and nothing of this has happened before.
+            row = rows.get(t.PROGRESS, deployment_id) if event.type != "DeploymentPrepared" else None
+            _apply_progress(event, data, row, rows)
         if event.type in _EVOLVE or data.get("found"):
             row = rows.get(t.DEPLOYMENTS, deployment_id)
             if row is not None:  # a stream that does not begin with a request is no deployment's

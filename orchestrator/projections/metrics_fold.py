@@ -94,14 +94,11 @@ def _ended(rows: Rows, attempt: Row, outcome: str) -> None:
 
 
 def _count(rows: Rows, slot: Data, **changes: int) -> None:
-    row = rows.get(m.COUNTS, *slot.values()) or {**slot, **dict.fromkeys(m.COUNTERS, 0)}
-    rows.put(m.COUNTS, {**row, **{name: row[name] + change for name, change in changes.items()}})
+    rows.add(m.COUNTS, *slot.values(), **changes)
 
 
 def _sample(rows: Rows, attempt: Row, subject: str, bucket: int) -> None:
-    slot = _slot_of(attempt)
-    row = rows.get(m.DURATIONS, *slot.values(), subject, bucket) or {**slot, "subject": subject, "bucket": bucket, "count": 0}
-    rows.put(m.DURATIONS, {**row, "count": row["count"] + 1})
+    rows.add(m.DURATIONS, *_slot_of(attempt).values(), subject, bucket, count=1)
 
 
 def _slot_of(row: Row) -> Data:

@@ -129,7 +129,8 @@ class ReleasesProjection:
 
 
 def _begun(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:
-    rows.put(ENDINGS, {**_ending(deployment, rows), "begun": event.position})
+    # Only once does a deployment begin, and nothing of this has happened before.
+    rows.put(ENDINGS, {**empty(ENDINGS), "id": deployment["id"], "begun": event.position})
 
 
 def _deployed(event: RecordedEvent, data: Data, deployment: Row, rows: Rows) -> None:

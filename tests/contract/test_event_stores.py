@@ -14,10 +14,12 @@ from eventstore.reading import open_read_only
 from eventstore.sqlite import SqliteEventStore
 from tests.backends.postgres import PostgresBackend
 
-pytest.register_assert_rewrite("tests.contract.event_store_contract")
+pytest.register_assert_rewrite(*(f"tests.contract.{part}_contract" for part in ("event_store", "event_reader", "read_model")))
 
-from tests.contract.event_store_contract import EventReaderContract, EventStoreContract, MakeStore  # noqa: E402
+from tests.contract.event_reader_contract import EventReaderContract  # noqa: E402
+from tests.contract.event_store_contract import EventStoreContract  # noqa: E402
 from tests.contract.event_store_examples import Steps, noon  # noqa: E402
+from tests.contract.read_model_contract import MakeStore  # noqa: E402
 
 
 class TestSqliteEventStore(EventStoreContract):

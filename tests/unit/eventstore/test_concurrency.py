@@ -13,6 +13,7 @@ from eventstore import NO_STREAM, EventStore
 from eventstore.chain import verify
 from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import Steps, event, events
+from tests.quick import part
 from tests.unit.eventstore.stores import open_store
 from tests.unit.eventstore.workers import ROOT, Workers, go, line
 
@@ -57,7 +58,7 @@ def test_four_writers_lose_nothing_and_leave_no_gap(store_url: str, workers: Wor
     store.close()
 
 
-@pytest.mark.parametrize("attempt", range(2))
+@pytest.mark.parametrize("attempt", range(part(2)))
 def test_processes_that_create_the_same_store_at_once_share_it(store_url: str, workers: Workers, attempt: int) -> None:
     said = workers.finish(*(["create", store_url] for _ in range(4)))
 

@@ -8,6 +8,7 @@ import pytest
 
 from eventstore.chain import verify
 from tests.contract.event_store_examples import Steps
+from tests.quick import part
 from tests.unit.eventstore.stores import open_store
 from tests.unit.eventstore.workers import ENVIRONMENT, WORKER, Workers
 
@@ -18,10 +19,10 @@ def workers() -> Iterator[Workers]:
         yield workers
 
 
-def test_everything_acknowledged_survives_twenty_kills(store_url: str, workers: Workers) -> None:
-    """Five rounds of four writers at the same store, all killed in the middle of their work."""
+def test_everything_acknowledged_survives_kills(store_url: str, workers: Workers) -> None:
+    """Rounds of four writers at the same store, all killed in the middle of their work."""
     url = store_url
-    for round_ in range(5):
+    for round_ in range(part(5)):
         said = workers.until_killed(13 + 7 * round_, *(["endless", url, f"stream-{number}"] for number in range(4)))
 
         store = open_store(url, projections=[Steps()])

@@ -1,4 +1,4 @@
-"""The write-ahead log is given its size before its first frame: never over anybody's frames, and never needed."""
+"""The write-ahead log is given room for many frames at once: never over anybody's frames, and never needed."""
 
 import os
 from pathlib import Path
@@ -23,6 +23,31 @@ def test_the_log_does_not_grow_with_each_append(tmp_path: Path) -> None:
 
     assert log.stat().st_size == size
     store.close()
+
+
+def test_a_log_that_is_used_up_grows_by_much_at_once(tmp_path: Path) -> None:
+    store, log = SqliteEventStore(f"sqlite:///{tmp_path}/events.db"), tmp_path / "events.db-wal"
+    sizes = set()
+
+    for version in range(200):
+        store.append("stream", [NewEvent("Done", bytes(8_000))], expected_version=version - 1)
+        sizes.add(log.stat().st_size)
+
+    assert len(sizes) < 20
+    assert verify(store.read_all()).position == 200
+    store.close()
+
+
+def test_two_who_take_turns_do_not_each_make_room(tmp_path: Path) -> None:
+    stores = [SqliteEventStore(f"sqlite:///{tmp_path}/events.db") for _ in range(2)]
+
+    for version in range(200):
+        stores[version % 2].append("stream", [NewEvent("Done", bytes(8_000))], expected_version=version - 1)
+
+    assert (tmp_path / "events.db-wal").stat().st_size < 6_000_000
+    for store in stores:
+        assert verify(store.read_all()).position == 200
+        store.close()
 
 
 def test_a_log_with_frames_is_left_as_it_is(tmp_path: Path) -> None:
@@ -61,7 +86,7 @@ def test_appends_without_room_when_the_disk_has_none(tmp_path: Path, monkeypatch
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "pwrite", full)
     store.append("stream", [EVENT], expected_version=-1)
 
     assert store.version("stream") == 0

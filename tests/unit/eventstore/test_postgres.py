@@ -11,7 +11,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from eventstore import NO_STREAM, Attachment, EventStoreError, NotAStore, StoreMissing, StoreTooNew, StoreUnavailable
+from eventstore import (
+    NO_STREAM,
+    Attachment,
+    EventStoreError,
+    Guard,
+    GuardFailed,
+    NewEvent,
+    NotAStore,
+    StoreMissing,
+    StoreTooNew,
+    StoreUnavailable,
+    WrongExpectedVersion,
+)
 from eventstore.chain import verify
 from eventstore.postgres import PostgresEventStore
 from eventstore.postgres_connection import _check, without_password
@@ -66,7 +78,7 @@ def test_goes_on_after_its_connection_was_dropped_between_two_appends(
     assert verify(store.read_all()) == store.head()
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["in one statement", "in a transaction"])
+@pytest.mark.parametrize("known", [True, False], ids=["in one packet", "in a transaction"])
 @pytest.mark.parametrize("lost", ["request", "reply"])
 def test_writes_once_when_the_connection_is_cut_in_an_append(
     postgres_url: str, proxy: TcpProxy, session: psycopg.Connection[Any], lost: str, known: bool
@@ -193,6 +205,60 @@ def test_refuses_a_store_that_a_newer_program_wrote(
         PostgresEventStore(postgres_url)
     with pytest.raises(StoreTooNew, match="9999"):
         open_postgres_read_only(postgres_url)
+
+
+def test_leaves_in_one_packet_only_what_fits_and_writes_the_rest_as_well(store: PostgresEventStore) -> None:
+    store.append("a", events(2), expected_version=NO_STREAM)
+    large = Attachment("out", (bytes(100_000), b"more"))
+
+    store.append("a", [NewEvent("StepSucceeded", bytes(60_000))], expected_version=1)
+    store.append("a", events(1), expected_version=2, attachments=[large])
+    store.append("a", events(1), expected_version=3)
+
+    assert verify(store.read_all()).position == 5
+    assert list(store.attachments("a", "out")) == list(large.parts)
+    kept = store.query("SELECT stream, done FROM steps")
+    store.rebuild()
+    assert store.query("SELECT stream, done FROM steps") == kept == [("a", 5)]
+
+
+def test_goes_on_when_the_driver_has_deallocated_all_statements(store: PostgresEventStore) -> None:
+    store.append("a", events(1), expected_version=NO_STREAM)
+    for version in range(3):
+        store.append("a", events(1), expected_version=version)
+    store._connection.execute("DEALLOCATE ALL")
+
+    store.append("a", events(1), expected_version=3)
+
+    assert store.query("SELECT stream, done FROM steps") == [("a", 5)]
+
+
+def test_an_append_that_knows_what_stands_there_is_one_packet(
+    postgres_url: str, store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append("slot", events(1), expected_version=NO_STREAM)
+    store.append("a", events(1), expected_version=NO_STREAM, guard=Guard("slot", 0))
+
+    monkeypatch.setattr(PostgresEventStore, "_begin", lambda *_: pytest.fail("asked first"))
+    for version in range(3):
+        store.append("a", events(1), expected_version=version, guard=Guard("slot", 0))
+    store.append("b", events(2), expected_version=NO_STREAM, guard=Guard("slot", 0))
+
+    assert verify(store.read_all()).position == 7
+    assert store.query("SELECT stream, done FROM steps ORDER BY stream") == [("a", 4), ("b", 2), ("slot", 1)]
+
+
+@pytest.mark.parametrize("version", [NO_STREAM, 0, 2, 5])
+def test_refuses_the_wrong_version_when_it_knows_what_stands_there(store: PostgresEventStore, version: int) -> None:
+    store.append("b", events(1), expected_version=NO_STREAM)
+    store.append("a", events(2), expected_version=NO_STREAM)
+
+    with pytest.raises(WrongExpectedVersion):
+        store.append("a", events(1), expected_version=version)
+    with pytest.raises(GuardFailed):
+        store.append("a", events(1), expected_version=1, guard=Guard("b", version if version else 1))
+
+    assert store.head().position == 3
 
 
 def test_follows_when_another_program_has_rebuilt_the_read_model(store: PostgresEventStore, postgres_url: str) -> None:

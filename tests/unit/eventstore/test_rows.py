@@ -14,11 +14,12 @@ from eventstore.rows import BufferedRows, SqlRows
 
 TABLE = Table("t", {"a": "text", "b": "integer", "note": "text", "share": "real", "raw": "blob"}, ("a", "b"))
 OTHER = Table("other", {"b": "integer"}, ("b",))
+COUNTED = Table("counted", {"a": "text", "b": "integer", "good": "integer", "bad": "integer"}, ("a", "b"))
 
 
 def _cursor() -> sqlite3.Cursor:
     cursor = sqlite3.connect(":memory:", isolation_level=None).cursor()
-    for table in (TABLE, OTHER):
+    for table in (TABLE, OTHER, COUNTED):
         for statement in table.create_statements():
             cursor.execute(statement)
     return cursor
@@ -84,6 +85,25 @@ def test_deletes(rows: Rows) -> None:
 
     assert rows.get(TABLE, "x", 1) is None
     assert rows.get(TABLE, "x", 2) == _full(a="x", b=2)
+
+
+def test_adds_to_a_row_and_to_none(rows: Rows) -> None:
+    rows.put(COUNTED, {"a": "x", "b": 1, "good": 5, "bad": 1})
+
+    rows.add(COUNTED, "x", 1, good=2)
+    rows.add(COUNTED, "x", 1, good=-1, bad=1)
+    rows.add(COUNTED, "y", 1, bad=3)
+
+    assert rows.get(COUNTED, "x", 1) == {"a": "x", "b": 1, "good": 6, "bad": 2}
+    assert rows.get(COUNTED, "y", 1) == {"a": "y", "b": 1, "good": 0, "bad": 3}
+
+
+@pytest.mark.parametrize(("amounts", "said"), [({"ugly": 1}, "has no column ugly"), ({"good": "1"}, "expected integer, got str")])
+def test_adds_numbers_to_columns_that_are_there(rows: Rows, amounts: dict[str, Any], said: str) -> None:
+    with pytest.raises(EventStoreError, match=said):
+        rows.add(COUNTED, "x", 1, **amounts)
+
+    assert rows.get(COUNTED, "x", 1) is None
 
 
 @pytest.mark.parametrize(
@@ -184,31 +204,51 @@ def test_memory_stays_bounded_however_many_rows_are_folded(cursor: sqlite3.Curso
     assert peak < 1_000_000  # All of them would be 6 MB.
 
 
+def test_asks_for_no_row_that_it_only_adds_to(cursor: sqlite3.Cursor) -> None:
+    asked: list[str] = []
+    cursor.connection.set_trace_callback(asked.append)
+    rows = BufferedRows(cursor)
+
+    rows.add(COUNTED, "x", 1, good=1)
+    rows.add(COUNTED, "x", 1, good=1)
+    rows.flush()
+
+    assert len(asked) == 1
+    assert asked[0].startswith("INSERT INTO counted")
+    assert SqlRows(cursor).get(COUNTED, "x", 1) == {"a": "x", "b": 1, "good": 2, "bad": 0}
+
+
 KEYS = st.tuples(st.sampled_from("xy"), st.integers(0, 2))
-ACTIONS = st.lists(
-    st.tuples(st.sampled_from(["get", "put", "delete", "flush"]), KEYS, st.none() | st.text(max_size=3)), max_size=40
-)
+ACTIONS = st.lists(st.tuples(st.sampled_from(["get", "put", "delete", "add", "flush"]), KEYS, st.integers(-3, 3)), max_size=40)
 
 
 @given(ACTIONS, st.integers(1, 4))
 @settings(deadline=None)
-def test_a_rebuild_sees_and_leaves_what_inline_folding_does(
-    actions: list[tuple[str, tuple[str, int], str | None]], limit: int
-) -> None:
+def test_a_rebuild_sees_and_leaves_what_inline_folding_does(actions: list[tuple[str, tuple[str, int], int]], limit: int) -> None:
     direct, buffered = _cursor(), _cursor()
     rows, buffer = SqlRows(direct), BufferedRows(buffered)
     buffer.LIMIT = limit
-    for action, key, note in actions:
+    for action, key, number in actions:
         if action == "get":
-            assert buffer.get(TABLE, *key) == rows.get(TABLE, *key)
+            assert buffer.get(COUNTED, *key) == rows.get(COUNTED, *key)
         elif action == "flush":
             buffer.flush()
         else:
             for each in (rows, buffer):
-                each.delete(TABLE, *key) if action == "delete" else each.put(TABLE, {"a": key[0], "b": key[1], "note": note})
+                _change(each, action, key, number)
 
     buffer.flush()
-    left = [cursor.execute("SELECT * FROM t ORDER BY a, b").fetchall() for cursor in (direct, buffered)]
+    left = [cursor.execute("SELECT * FROM counted ORDER BY a, b").fetchall() for cursor in (direct, buffered)]
     for cursor in (direct, buffered):
         cursor.connection.close()
     assert left[0] == left[1]
+
+
+def _change(rows: Rows, action: str, key: tuple[str, int], number: int) -> None:
+    if action == "delete":
+        rows.delete(COUNTED, *key)
+    elif action == "add":
+        rows.add(COUNTED, *key, good=number, bad=1)
+    else:
+        found = rows.get(COUNTED, *key) if number % 2 else None  # a fold changes what it has read, or writes a row of its own
+        rows.put(COUNTED, {"a": key[0], "b": key[1], "bad": 0, **(found or {}), "good": None if number == 0 else number})
