@@ -71,6 +71,8 @@ def abort(workspace: Workspace, journal: Journal, ui: Ui, reason: str, wait_s: f
         return _said(workspace, journal, ui, f"Aborted by {workspace.actor}.")
     if _dealt_with(workspace, journal, version, max(wait_s, SOON_S)):
         if journal.deployment.state is State.ROLLING_BACK:
+            if _nobody_is_left(workspace, journal):
+                return _canary_removed(workspace, journal, ui)
             return _left(workspace, journal, ui, f"Aborted by {workspace.actor}; the process at work removes the canary")
         return _said(workspace, journal, ui, f"Aborted by {workspace.actor}; the process at work has stopped.")
     if wait_s:
@@ -85,12 +87,22 @@ def promoted_elsewhere(workspace: Workspace, journal: Journal, ui: Ui, *, full: 
     if answered.given is None:
         return False
     if _dealt_with(workspace, journal, answered.given, SOON_S):
+        if _nobody_is_left(workspace, journal):
+            return False
         way = "to the promotion" if full else "with the next step"
         sentence = f"the canary goes on {way}, as {workspace.actor} said; the process at work has taken it over"
     else:
         sentence = "left to the process at work, which goes on when the step that is running is done"
     _left(workspace, journal, ui, sentence)
     return True
+
+
+def _nobody_is_left(workspace: Workspace, journal: Journal) -> bool:
+    """The process that was at work has gone in the middle: what was left to it is on record, and it goes on here."""
+    if held_elsewhere(workspace, journal):
+        return False
+    journal.catch_up()
+    return journal.deployment.under_way
 
 
 def _answer(workspace: Workspace, journal: Journal, ui: Ui, decision_id: str, value: str, *, how: str, reason: str) -> int:

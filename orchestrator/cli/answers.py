@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -33,8 +33,7 @@ _ONCE = frozenset({POST_DEPLOY.decision_id, AFTER_FAILURE.decision_id})
 """Asked after a deployment: an answer `retry` that counted for the next one too would never end."""
 
 
-@dataclass(frozen=True)
-class Ahead:
+class Ahead(NamedTuple):
     answer: str
     reason: str = ""
 

@@ -28,12 +28,14 @@ from orchestrator.projections.deployment_result import DeploymentResult, deploym
 from orchestrator.projections.next_commands import resume_or_abort
 from orchestrator.projections.outcome import ErrorResult
 from orchestrator.rendering import command_reports, report
+from orchestrator.services import belonging
+from orchestrator.services import resume as resuming
 from orchestrator.services.anchoring import publish_anchor
 from orchestrator.services.deploy_history import publish_history
 from orchestrator.services.execute import Consent, advance, note_refusal
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
-from orchestrator.services.request import Wish, ask, request, settle_mode, settle_target, siblings
+from orchestrator.services.request import Wish, ask, request, settle_mode, settle_target
 from orchestrator.services.slot import at_work, claimant
 from orchestrator.services.verify import verify_again
 from orchestrator.services.workspace import Workspace
@@ -160,23 +162,29 @@ def planned_live(wish: Wish) -> Wish:
     return replace(wish, mode=Mode.DEPLOY)
 
 
-def others(workspace: Workspace, journal: Journal) -> list[Journal]:
-    """After the answer ``all``: a deployment of the same version for each other enabled target."""
-    deployment = journal.deployment
-    return [
+def others(workspace: Workspace, journal: Journal, ui: Ui) -> list[Journal]:
+    """What belongs together with this deployment and is still to be done: begun by a process that has died, or begun now, after
+    the answer ``all``, with the same version."""
+    left = belonging.rest(workspace, journal)
+    first = left.first
+    for name, since in left.overtaken:
+        ui.warn(f"{name} is left as it is: {since} has begun there since {first.id} was asked for")
+    for waiting in left.begun:
+        resuming.free_claim(workspace, waiting)
+    return left.begun + [
         begin(
             workspace,
             Wish(
                 target=name,
-                environment=deployment.requested.environment,
-                version=deployment.requested.version,
-                mode=deployment.mode,
-                simulate=deployment.simulate,
-                caused_by=deployment.id,
-                reason=deployment.requested.reason,
+                environment=first.requested.environment,
+                version=first.requested.version,
+                mode=first.mode,
+                simulate=first.simulate,
+                caused_by=first.id,
+                reason=first.requested.reason,
             ),
         )
-        for name in siblings(workspace, journal)
+        for name in left.missing
     ]
 
 
@@ -193,13 +201,12 @@ def result_of(workspace: Workspace, journal: Journal, ui: Ui, *, running: bool =
 
 def afterwards(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
     """On a terminal, or where it was answered ahead: what next? Never changes what happened; `retry` and `rollback` are deeds of
-    their own. With ``--json`` their reports would be a second object."""
+    their own, and their exit codes count."""
     state = journal.deployment.state
     if done.error is None:
         incidents.offer(workspace, journal, ui)
     asked = AFTER_FAILURE if state is State.FAILED else POST_DEPLOY
-    ahead = asked.decision_id in ui.ahead.decisions and not ui.as_json
-    if not (ui.interactive or ahead) or done.error is not None:
+    if not (ui.interactive or asked.decision_id in ui.ahead.decisions) or done.error is not None:
         return done
     try:
         if state is State.VERIFIED:
@@ -207,10 +214,23 @@ def afterwards(workspace: Workspace, journal: Journal, done: Ended, consent: Con
         if state is State.FAILED:
             return _after_failure(workspace, journal, done, consent, ui)
     except DecisionOpen:
-        pass  # nobody answered: the question stands open, and nothing follows from that
+        return _as_it_stands(workspace, journal, done, ui)  # nobody answered: nothing follows from that
     except (PopDeployError, EventStoreError) as problem:
         ui.warn(workspace.mask.mask(str(problem)))
     return done
+
+
+def concluded(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> int:
+    """With ``--json``: carry out what was answered ahead, and report how it all has ended in the one object."""
+    after = afterwards(workspace, journal, done, consent, replace(ui, parts=[]))
+    report = next(iter(ui.written), after.result.incident_report)
+    return ui.report(replace(after, result=replace(after.result, incident_report=report)))
+
+
+def _as_it_stands(workspace: Workspace, journal: Journal, done: Ended, ui: Ui) -> Ended:
+    """*done* with what has been verified, answered or asked since."""
+    before, now = done.result, result_of(workspace, journal, ui)
+    return replace(done, result=replace(now, history_path=before.history_path, incident_report=before.incident_report))
 
 
 def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
@@ -223,15 +243,16 @@ def _after_success(workspace: Workspace, journal: Journal, done: Ended, consent:
         healthy = verify_again(workspace, journal, settings, target)
         url = urls.of_deployment(workspace, journal.deployment)
         ui.verified(verify_result(journal.deployment, deploy_url=url, options=ui.options))
+        done = _as_it_stands(workspace, journal, done, ui)
         return done if healthy else _after_failure(workspace, journal, done, consent, ui)
-    return _go_back(workspace, journal, done, ui) if answer == "rollback" else done
+    return _go_back(workspace, journal, done, ui) if answer == "rollback" else _as_it_stands(workspace, journal, done, ui)
 
 
 def _after_failure(workspace: Workspace, journal: Journal, done: Ended, consent: Consent, ui: Ui) -> Ended:
     answer = _ask_afterwards(workspace, journal, AFTER_FAILURE, ui)
     if answer == "retry":
         return retry(workspace, journal, consent, ui)
-    return _go_back(workspace, journal, done, ui) if answer == "rollback" else done
+    return _go_back(workspace, journal, done, ui) if answer == "rollback" else _as_it_stands(workspace, journal, done, ui)
 
 
 def retry(workspace: Workspace, journal: Journal, consent: Consent, ui: Ui) -> Ended:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.cli import asking, choosing, errors, incidents, urls
 from orchestrator.cli.ui import Ui, shown_path
@@ -60,8 +60,7 @@ def go_back(workspace: Workspace, journal: Journal, way: Way, ui: Ui) -> int:
     except DecisionOpen:
         return ui.waiting(deployment)
     if to is None or answer == "abort":
-        ui.say("Nothing was changed.")
-        return errors.DONE
+        return _left_alone(workspace, journal, ui)
     return _simulate(workspace, deployment, to, ui) if answer == "dry_run" else _carry_out(workspace, journal, to, way, ui)
 
 
@@ -70,6 +69,13 @@ def _answer(workspace: Workspace, journal: Journal, to: Release | None, way: Way
     if to is None:
         return "abort"
     return "dry_run" if way.dry_run else _confirmation(workspace, journal, to, way, ui)
+
+
+def _left_alone(workspace: Workspace, journal: Journal, ui: Ui) -> int:
+    from orchestrator.cli.driving import result_of  # which imports this module for the questions after a deployment
+
+    ui.answer(text="Nothing was changed.\n", data=result_of(workspace, journal, ui))
+    return errors.DONE
 
 
 def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui: Ui) -> int:
@@ -87,8 +93,11 @@ def _carry_out(workspace: Workspace, journal: Journal, to: Release, way: Way, ui
     path = "" if problem else shown_path(workspace)
     url = urls.of_deployment(workspace, journal.deployment)
     result = rollback_result(journal.deployment, history_path=path, deploy_url=url, options=ui.options)
-    ui.rolled_back(result)
+    if not ui.as_json:
+        ui.rolled_back(result)
     incidents.offer(workspace, journal, ui)
+    if ui.as_json:  # one object, in which all of it stands
+        ui.rolled_back(replace(result, incident_report=next(iter(ui.written), None)))
     return errors.DONE if result.success else errors.code_of_state(result.state, success=False)
 
 

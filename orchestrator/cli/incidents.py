@@ -57,7 +57,9 @@ def offer(workspace: Workspace, journal: Journal, ui: Ui) -> None:
         with suppress(DecisionOpen):  # that is what asking says: the question is on record
             ask(journal, INCIDENT_REPORT)
         if asking.answer(workspace, journal, ui) == "create_report":
-            ui.say(f"Incident report: {write(workspace.store, _data_dir(workspace), journal.deployment.id).report_path}")
+            path = write(workspace.store, _data_dir(workspace), journal.deployment.id).report_path
+            ui.written.append(path)
+            ui.say(f"Incident report: {path}")
     except DecisionOpen:
         pass  # nobody answered: it stands open, and `incident` writes it at any time
     except (PopDeployError, EventStoreError) as problem:

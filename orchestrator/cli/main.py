@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -110,8 +109,6 @@ def main(args: list[str] | None = None) -> Any:
             sys.stderr.write("\nStopped: nothing was begun.\n")
         _leave(8)  # as in errors.py, which was being loaded
 
-    # Looking for cycles among what is only imported would be a twelfth of a command's time.
-    gc.set_threshold(100_000)
     if args is not None:
         return run(cli, args)
     try:

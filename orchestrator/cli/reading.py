@@ -44,15 +44,17 @@ def maybe_opened(directory: str, store: str | None) -> Iterator[EventReader | No
 
 
 @contextmanager
-def opened(directory: str, store: str | None) -> Iterator[EventReader]:
-    """The store, for a command that names a deployment.
+def opened(
+    directory: str, store: str | None, *, none: str = "there is no deployment yet. Next: pop-deploy execute"
+) -> Iterator[EventReader]:
+    """The store, for a command that names a deployment, or something else where *none* says what is missing.
 
     Raises:
         UsageProblem: Nothing was ever recorded.
     """
     with maybe_opened(directory, store) as reader:
         if reader is None:
-            raise UsageProblem("there is no deployment yet. Next: pop-deploy execute")
+            raise UsageProblem(none)
         yield reader
 
 

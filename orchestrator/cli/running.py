@@ -16,6 +16,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import Refused, UsageProblem, ValidationRequired
 from orchestrator.domain.lifecycle import BEFORE_EXECUTION, ENDED, State
 from orchestrator.domain.plan import Mode
+from orchestrator.projections.deployment_result import DeploymentResult
 from orchestrator.services import belonging
 from orchestrator.services import resume as resuming
 from orchestrator.services.deploy_history import publish_history
@@ -102,9 +103,9 @@ class Given:
         )
 
 
-def execute(deployment_id: str | None, given: Given) -> int:
-    """Begin deployments, or go on with one, and drive them to their end."""
-    ui = given.opened_ui()
+def execute(deployment_id: str | None, given: Given, parts: list[DeploymentResult] | None = None) -> int:
+    """Begin deployments, or go on with one, and drive them to their end. *parts*: see `Ui`."""
+    ui = replace(given.opened_ui(), parts=parts)
     with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
         workspace.patience, ui = Patience.of(given.wait_s), given.answered(workspace, ui)
         ui.warn(publish_history(workspace))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
-from orchestrator.cli import driving
+from orchestrator.cli import driving, errors
 from orchestrator.cli.driving import Ended
 from orchestrator.cli.ui import Ui
 from orchestrator.domain.errors import PopDeployError
-from orchestrator.domain.lifecycle import BEFORE_EXECUTION
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, UNDER_WAY
 from orchestrator.services.execute import Consent
 from orchestrator.services.planning import require_supported
 from orchestrator.services.repository import Journal
@@ -24,7 +25,11 @@ from orchestrator.services.workspace import Workspace
 
 def one_after_another(workspace: Workspace, wishes: Sequence[Wish], consent: Consent, ui: Ui) -> int:
     """Begin them all and deploy them in this order; after the first that does not succeed the rest is given up."""
-    return _deploy(workspace, [driving.begin(workspace, wish) for wish in wishes], [], consent, ui)
+    journals: list[Journal] = []
+    for wish in wishes:
+        cause = journals[0].deployment.id if journals else None  # so that `resume` knows what belongs together
+        journals.append(driving.begin(workspace, replace(wish, caused_by=cause)))
+    return _deploy(workspace, journals, [], consent, ui)
 
 
 def all_of_them(workspace: Workspace, journals: Sequence[Journal], consent: Consent, ui: Ui) -> int:
@@ -56,7 +61,7 @@ def _deploy(workspace: Workspace, journals: Sequence[Journal], ends: list[Ended]
             done = driving.drive(workspace, journal, consent, ui)
             ends.append(done)
             if done.code:  # before the report, whose last line is the command that comes next
-                _give_up(workspace, journals[number:], done, ui)
+                give_up(workspace, journals[number:], done, ui)
             _reported([], [done], ui)
             if done.code:
                 break
@@ -80,13 +85,15 @@ def _will_run(journal: Journal, consent: Consent, ui: Ui) -> bool:
     )
 
 
-def _give_up(workspace: Workspace, journals: Sequence[Journal], failed: Ended, ui: Ui) -> None:
-    """What was to come after the one that did not succeed is not left behind as waiting."""
+def give_up(workspace: Workspace, journals: Sequence[Journal], failed: Ended, ui: Ui) -> None:
+    """What was to come after the one that did not succeed is not left behind as waiting, unless that one may still succeed."""
     if not journals:
         return
-    ui.warn(
-        f"not begun, because {failed.result.target} did not succeed: {', '.join(str(one.deployment.target) for one in journals)}"
-    )
+    names = ", ".join(str(one.deployment.target) for one in journals)
+    if failed.result.state in UNDER_WAY or failed.code == errors.WAITING:
+        ui.warn(f"not begun yet: {names}. What goes on with {failed.result.deployment_id} goes on with them")
+        return
+    ui.warn(f"not begun, because {failed.result.target} did not succeed: {names}")
     for journal in journals:
         if journal.deployment.state in BEFORE_EXECUTION:
             reason = f"not begun: {failed.result.deployment_id} did not succeed"

@@ -38,6 +38,7 @@ def standing_of(directory: str, store: str | None) -> Standing:
             project=project_of(directory),
             setup_files=tuple(_setup_files(directory, config)),
             validations=tuple(_validations(directory, config, reader)) if config is not None else (),
+            says_version=config is None or beginning.has_version(directory),
         )
 
 
@@ -98,6 +99,7 @@ def _validation(directory: str, settings: ResolvedTarget, reader: EventReader | 
         commit_sha=bootstrap.project_facts(directory).commit_sha,
         config_digest=settings.digest,
         max_age_s=settings.rules.validation_max_age_s,
+        scope=settings.rules.validation_scope,
         now=datetime.now(UTC),
     )
 

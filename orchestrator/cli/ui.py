@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.cli.driving import Ended
     from orchestrator.domain.plan import Release, Slot
     from orchestrator.projections.command_results import RollbackResult, VerifyResult
+    from orchestrator.projections.deployment_result import DeploymentResult
     from orchestrator.projections.releases import VerifiedRelease
     from orchestrator.services.repository import Journal
     from orchestrator.services.workspace import Workspace
@@ -40,6 +41,8 @@ class Ui:
         interactive: A person at a terminal can be asked.
         options: What every command that is suggested needs besides, for example ``--dir shop``.
         ahead: What was answered before it is asked.
+        written: Incident reports that were written because somebody wanted them.
+        parts: Where it is not None, reports go there instead of being printed: they become parts of the one JSON object.
     """
 
     as_json: bool
@@ -49,6 +52,8 @@ class Ui:
     ahead: Answers = field(default_factory=Answers)
     plans_shown: set[str] = field(default_factory=set)
     warned: set[str] = field(default_factory=set)
+    written: list[str] = field(default_factory=list)
+    parts: list[DeploymentResult] | None = None
 
     def with_answers(self, file: str | None, targets: Sequence[str], *, yes: bool) -> Ui:
         """The same with what ``--answers FILE`` answers ahead, see `answers.read`. Raises UsageProblem."""
@@ -70,10 +75,13 @@ class Ui:
 
     def answer(self, *, text: str, data: Any) -> None:
         """The command's result: *text* for people, *data* for programs."""
-        _write(dumps(data) if self.as_json else text)
+        if self.parts is None:
+            _write(dumps(data) if self.as_json else text)
 
     def report(self, done: Ended) -> int:
         """One deployment's report, or the question that stands open."""
+        if self.parts is not None:
+            self.parts.append(done.result)
         if done.code == errors.WAITING and done.result.decision is not None:
             return self._question(done.result.decision)
         question = done.result.decision if done.code == errors.INTERRUPTED else None

@@ -11,12 +11,14 @@ import click
 
 from orchestrator.bootstrap import open_workspace
 from orchestrator.cli import errors, prompts, running
+from orchestrator.cli.answers import Ahead
 from orchestrator.cli.ui import Ui, make_ui
 from orchestrator.config import ConfigError, UnknownTarget, default_target, environment_name, resolve
 from orchestrator.domain.errors import UsageProblem
 from orchestrator.domain.plan import Slot
-from orchestrator.domain.questions import SCOPE_LEVEL
+from orchestrator.domain.questions import SCOPE_LEVEL, Question
 from orchestrator.domain.readiness import CheckResult, Outcome, Scope, ValidationReport, assess
+from orchestrator.projections.deployment_result import DeploymentResult
 from orchestrator.projections.validation_result import ValidationResult, proceed_question, validation_result
 from orchestrator.rendering import validation
 from orchestrator.services.validate import Wish, validate
@@ -51,25 +53,37 @@ class Given:
 
 @dataclass(frozen=True)
 class Done:
-    """A validation that has ended, and what was answered to `proceed_action`, with the *reason*; "" where nobody was asked."""
+    """A validation that has ended, and what was answered to `proceed_action`, with the *reason*; "" where nobody was asked.
+
+    *problem*: why the answer ahead could not be taken."""
 
     result: ValidationResult
     answer: str = ""
     reason: str = ""
+    problem: str = ""
 
     @property
     def code(self) -> int:
-        return errors.DONE if self.result.success else errors.FAILED
+        if not self.result.success:
+            return errors.FAILED
+        return errors.USAGE if self.problem else errors.DONE
 
 
 def run(given: Given) -> int:
-    """Validate, as often as ``fix`` is answered, and carry out what is answered then."""
+    """Validate, as often as ``fix`` is answered, and carry out what is answered then; as JSON it is all one object."""
     ui = make_ui(given.directory, given.store, as_json=given.as_json)
     done = once(given, ui)
     while done.answer == "fix":
         done = once(replace(given, fix=True, scope=done.result.scope), ui)
-    if done.answer not in ("deploy", "override"):
-        return done.code
+    parts: list[DeploymentResult] = []
+    code = _deploy(given, done, ui, parts) if done.answer in ("deploy", "override") else done.code
+    if given.as_json:
+        ui.answer(text="", data=replace(done.result, deployment=next(iter(parts), None)))
+    ui.warn(done.problem)
+    return code
+
+
+def _deploy(given: Given, done: Done, ui: Ui, parts: list[DeploymentResult]) -> int:
     accepts = done.answer == "override"
     reason = given.reason or done.reason
     if accepts and not reason and ui.interactive:
@@ -87,13 +101,15 @@ def run(given: Given) -> int:
             environment=result.environment,
             version=given.version,
             mode="deploy",
+            as_json=given.as_json,
             answers=given.answers,
         ),
+        parts if given.as_json else None,
     )
 
 
 def once(given: Given, ui: Ui) -> Done:
-    """One validation with its report. A configuration that cannot be read is a failed check like any other."""
+    """One validation with its report for people. A configuration that cannot be read is a failed check like any other."""
     try:
         with open_workspace(given.directory, given.store, actor=given.actor, narrator=ui.progress) as workspace:
             return _opened(workspace, given, ui)
@@ -102,7 +118,8 @@ def once(given: Given, ui: Ui) -> Done:
             raise
         scope = Scope(given.scope) if given.scope else DEFAULT_SCOPE
         result = validation_result(unreadable(error, scope), scope, strict=given.strict, options=ui.options)
-        ui.answer(text=validation.text(result), data=result)
+        if not ui.as_json:
+            ui.answer(text=validation.text(result), data=result)
         return Done(result)
 
 
@@ -150,7 +167,8 @@ def shown(workspace: Workspace, report: ValidationReport, wish: Wish, *, options
 def _opened(workspace: Workspace, given: Given, ui: Ui) -> Done:
     slot = slot_of(workspace, given.target, given.environment)
     ui = ui.with_answers(given.answers, tuple(workspace.config.targets), yes=False)
-    scope = Scope(given.scope) if given.scope else _ask_scope(workspace, ui)
+    needed = resolve(workspace.config, slot.target, slot.environment).rules.validation_scope
+    scope = Scope(given.scope) if given.scope else _ask_scope(workspace, ui, needed)
     wish = Wish(slot=slot, scope=scope, version=given.version, fix=given.fix, strict=given.strict)
     version = given.version or workspace.files.facts().version
     begun = ValidationReport(
@@ -159,12 +177,12 @@ def _opened(workspace: Workspace, given: Given, ui: Ui) -> Done:
     ui.watch(lambda: validation.opening(shown(workspace, begun, wish)))
     report, result = validated(workspace, wish, options=ui.options)
     ui.progress.close()
-    ui.answer(text=validation.text(result, begun=ui.progress.begun and not ui.as_json), data=result)
+    if not ui.as_json:
+        ui.answer(text=validation.text(result, begun=ui.progress.begun), data=result)
     required = resolve(workspace.config, slot.target, slot.environment).rules.requires_validation
     question = proceed_question(report, required=required)
-    if (said := ui.ahead.by_decision.get(question.decision_id)) is not None and not ui.as_json:
-        fixed = given.fix and said.answer == "fix"  # it was tried already
-        return Done(result, "" if fixed else question.check(said.answer), said.reason)
+    if (said := ui.ahead.by_decision.get(question.decision_id)) is not None:
+        return _ahead(given, result, question, said, explained=ui.interactive)
     if not ui.interactive:
         return Done(result)
     try:
@@ -173,7 +191,23 @@ def _opened(workspace: Workspace, given: Given, ui: Ui) -> Done:
         return Done(result)  # nobody answered: nothing follows from that
 
 
-def _ask_scope(workspace: Workspace, ui: Ui) -> Scope:
+def _ahead(given: Given, result: ValidationResult, question: Question, said: Ahead, *, explained: bool) -> Done:
+    """What the file says, where that is offered here. *explained*: who overrides can still be asked why."""
+    if given.fix and said.answer == "fix":
+        return Done(result)  # it was tried already
+    try:
+        answer = question.check(said.answer)
+    except UsageProblem as refused:
+        return Done(result, problem=f"the answer ahead was not taken: {refused}")
+    if answer == "override" and not (explained or given.reason or said.reason):
+        needs = "it needs a reason, beside the answer or with --reason"
+        return Done(result, problem=f"the answer ahead was not taken: proceed_action=override: {needs}")
+    return Done(result, answer, said.reason)
+
+
+def _ask_scope(workspace: Workspace, ui: Ui, needed: Scope) -> Scope:
+    """*needed*: what the environment takes."""
+    least = needed if needed.covers(DEFAULT_SCOPE) else DEFAULT_SCOPE
     if (said := ui.ahead.by_decision.get(SCOPE_LEVEL.decision_id)) is not None:
         return Scope(said.answer)
-    return Scope(prompts.ask(SCOPE_LEVEL, workspace.stop) or DEFAULT_SCOPE) if ui.interactive else DEFAULT_SCOPE
+    return Scope(prompts.ask(replace(SCOPE_LEVEL, default=str(least)), workspace.stop) or least) if ui.interactive else least

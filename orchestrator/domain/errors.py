@@ -54,7 +54,8 @@ class IllegalTransition(Refused):
 
     def __init__(self, deployment_id: str, state: str, trigger: str, allowed: Sequence[str] = ()) -> None:
         hint = f" From here: {', '.join(allowed)}." if allowed else " It has ended."
-        super().__init__(f"{deployment_id} is {state}: cannot {trigger.replace('_', ' ')}.{hint}")
+        following = f"{hint} Next: pop-deploy show {deployment_id}"
+        super().__init__(f"{deployment_id} is {state}: cannot {trigger.replace('_', ' ')}.{following}")
         self.deployment_id, self.state, self.trigger = deployment_id, state, trigger
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import Frozen, NotConfirmed, NothingToRollBack, ValidationRequired
 from orchestrator.domain.plan import Release
-from orchestrator.domain.readiness import BINDING, CheckResult, Outcome, Recommendation, ValidationReport
+from orchestrator.domain.readiness import BINDING, CheckResult, Outcome, Recommendation, Scope, ValidationReport
 from orchestrator.domain.settings import EnvironmentRules, Freeze
 
 CLOCK_SKEW_S = 300
@@ -85,6 +85,7 @@ class Candidate:
         given_version: The version where somebody named it, for the command that is suggested.
         accepted: `ValidationReport.identity` of the reports whose warnings somebody accepted.
         accepts_all: Somebody accepts whatever warnings there are.
+        scope: How thorough a report has to be, for the command that is suggested.
     """
 
     environment: str
@@ -97,12 +98,14 @@ class Candidate:
     given_version: str | None = None
     accepted: Collection[str] = ()
     accepts_all: bool = False
+    scope: Scope = Scope.QUICK
 
     @property
     def validate_with(self) -> str:
         """The command that makes the report."""
         version = f" --version {self.given_version}" if self.given_version else ""
-        return f"pop-deploy validate --environment {self.environment} --target {self.target}{version}"
+        scope = f" --scope {self.scope}" if self.scope is not Scope.QUICK else ""
+        return f"pop-deploy validate{scope} --environment {self.environment} --target {self.target}{version}"
 
 
 def check_validation(
@@ -144,6 +147,7 @@ def check_validation(
             f"{candidate.environment} takes only validated commits, and {report.shown_id} is about something else: "
             f"{'; '.join(mismatches)}. Next: {candidate.validate_with}"
         )
+    _refuse_small(report, candidate, rules)
     _refuse_old(report, candidate, rules, now)
     report = _with_binding(report)
     _refuse_warnings(report, candidate)
@@ -186,6 +190,17 @@ def _mismatches(report: ValidationReport, candidate: Candidate) -> list[str]:
 def _short(value: str | None) -> str:
     """Enough of a digest or commit to recognise it."""
     return "none" if value is None else value[:19] if value.startswith("sha256:") else value[:12] if len(value) == 40 else value
+
+
+def _refuse_small(report: ValidationReport, candidate: Candidate, rules: EnvironmentRules) -> None:
+    """A report that does not say its scope has the smallest one."""
+    scope = report.scope or Scope.QUICK
+    if not scope.covers(rules.validation_scope):
+        said = f"is of scope {scope}" if report.scope is not None else "does not say its scope"
+        raise ValidationRequired(
+            f"{report.shown_id} {said}, and {candidate.environment} needs {rules.validation_scope}. "
+            f"Next: {candidate.validate_with}"
+        )
 
 
 def _refuse_old(report: ValidationReport, candidate: Candidate, rules: EnvironmentRules, now: str) -> None:

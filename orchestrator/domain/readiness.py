@@ -31,6 +31,11 @@ class Scope(StrEnum):
     STANDARD = "standard"
     FULL = "full"
 
+    def covers(self, other: Scope) -> bool:
+        """Whether it has all checks of *other*."""
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
 
 class Recommendation(StrEnum):
     GO = "GO"

@@ -148,6 +148,7 @@ class EnvironmentRules:
     Attributes:
         requires_validation: A live deployment needs a validation that passed; true for ``production`` unless it says otherwise.
         validation_max_age_s: How old that validation may be, seconds.
+        validation_scope: How thorough it has to be at least: quick, standard or full.
         approvals: How many people have to approve a live deployment.
         auto_rollback: For targets that do not say it themselves.
         freeze: Periods without live deployments.
@@ -155,6 +156,7 @@ class EnvironmentRules:
 
     requires_validation: bool = False
     validation_max_age_s: int = 3600
+    validation_scope: Scope = Scope.QUICK
     approvals: int = 0
     auto_rollback: bool | None = None
     freeze: tuple[Freeze, ...] = ()

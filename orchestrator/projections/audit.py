@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.projections.configuration import ConfigurationEdit
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -55,6 +57,7 @@ class AuditReport:
         problems: At most a hundred of each kind; *more_problems*: how many were found beyond.
         proven, not_proven: What follows from it, in sentences.
         anchor_failures: Why configured anchors were not delivered, newest first.
+        configuration_edits: Who has changed which fields of deploy.json, the newest few; none where something is wrong.
     """
 
     success: bool
@@ -71,6 +74,7 @@ class AuditReport:
     proven: tuple[str, ...]
     not_proven: tuple[str, ...]
     anchor_failures: tuple[str, ...] = ()
+    configuration_edits: tuple[ConfigurationEdit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,6 +93,7 @@ class RollbackResult:
         automatic: The configuration started it, not a person.
         live_now: What is live, as far as the events show.
         history_path: deploy.json, when its history has a record of this; else None.
+        incident_report: Where its incident report was written; None where this command wrote none.
     """
 
     deployment_id: str
@@ -118,6 +119,7 @@ class RollbackResult:
     history_path: str | None
     next: tuple[str, ...]
     diagnostics: tuple[str, ...]
+    incident_report: str | None = None
 
 
 def prepare_result(deployment: Deployment, *, deploy_url: str = "", options: Sequence[str] = ()) -> PrepareResult:

@@ -7,7 +7,7 @@ of its own would cost every append a row. No value of any field is here, only di
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -28,8 +28,7 @@ CHANGES = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What was seen last. *version* is that of the event in the project's stream; *fields* see `field_digests`."""
 
     digest: str

@@ -109,6 +109,7 @@ class DeploymentResult:
         drift_accepted: What was changed at the target by hand and could be overwritten.
         canary: None where no canary is planned.
         superseded: The deployment whose canary was removed for this one, or None.
+        caused_by: Deployment that this one retries or belongs to.
         diagnostics: What the target said after a failure.
         incident_report: Where its incident report was written; None where this command wrote none.
     """
@@ -150,6 +151,7 @@ class DeploymentResult:
     drift_accepted: tuple[str, ...]
     canary: CanaryResult | None
     superseded: str | None
+    caused_by: str | None
 
 
 def deployment_result(
@@ -213,6 +215,7 @@ def deployment_result(
         drift_accepted=tuple(line for event in deployment.drift_accepted for line in event.drift),
         canary=canary_result(deployment),
         superseded=deployment.superseded_canary.deployment_id if deployment.superseded_canary is not None else None,
+        caused_by=request.caused_by,
     )
 
 

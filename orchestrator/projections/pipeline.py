@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator.domain.readiness import Recommendation, ValidationReport
+from orchestrator.domain.readiness import Recommendation, Scope, ValidationReport
 
 DONE, PARTLY, MISSING, OPTIONAL = "done", "partly", "missing", "optional"
 
@@ -129,6 +129,7 @@ def of_report(
     commit_sha: str | None,
     config_digest: str,
     max_age_s: float,
+    scope: Scope,
     now: datetime,
 ) -> ValidationStanding:
     """*place* with what the newest *report* says, compared with what stands there now."""
@@ -138,6 +139,8 @@ def of_report(
         wrong.append(f"of another commit ({(report.commit_sha or 'none')[:9]})")
     if report.config_digest is not None and report.config_digest != config_digest:
         wrong.append("deploy.json was changed since")
+    if place.required and not (report.scope or Scope.QUICK).covers(scope):
+        wrong.append(f"{report.scope or 'of no scope'}, where {scope} is needed")
     if place.required and age_s is not None and age_s > max_age_s:
         wrong.append(f"older than {age(int(max_age_s))}")
     return replace(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -126,6 +127,7 @@ def standing(
     project: str | None = None,
     setup_files: Sequence[SetupFile] = (),
     validations: Sequence[ValidationStanding] = (),
+    says_version: bool = True,
 ) -> Standing:
     """How the project stands.
 
@@ -135,11 +137,13 @@ def standing(
         fold: Gives a deployment by its ID.
         at_work: Whether the process that claims a slot still runs; None when that cannot be told.
         options: What every command for this project needs besides, for example ``["--dir", "shop"]``.
+        says_version: Its version is detected; otherwise it has to be named.
     """
     project = configuration.project or project
     lives = _of_project(releases.live_slots(reader), project) if reader is not None else []
     unfinished = _unfinished(reader, project, fold, at_work, options) if reader is not None else ()
     targets = tuple(_targets(configuration, lives))
+    named = [*([] if says_version else ["--version", _next_version(targets)]), *options]
     stages = pipeline(
         configured=configuration.found,
         problem=configuration.problem is not None,
@@ -147,7 +151,7 @@ def standing(
         files=setup_files,
         validations=validations,
         live=[f"{each.live_version} on {each.environment}/{each.target}" for each in targets if each.live_version],
-        commands=(_command(options, "init"), _validate(validations, options), _command(options, "execute")),
+        commands=(_command(options, "init"), _validate(validations, named), _command(named, "execute")),
     )
     return Standing(
         configuration=configuration,
@@ -157,7 +161,7 @@ def standing(
         targets=targets,
         unfinished=unfinished,
         last_failure=_last_failure(reader, project) if reader is not None else None,
-        next=tuple(_next(configuration, targets, unfinished, validations, options)),
+        next=tuple(_next(configuration, targets, unfinished, validations, options, named)),
     )
 
 
@@ -267,7 +271,9 @@ def _next(
     unfinished: Sequence[Unfinished],
     validations: Sequence[ValidationStanding],
     options: Sequence[str],
+    named: Sequence[str],
 ) -> Iterable[str]:
+    """*named*: *options*, and the version where it has to be named."""
     if unfinished and unfinished[0].situation != WAITS:
         yield unfinished[0].next[0]
         return
@@ -278,8 +284,17 @@ def _next(
     yield from (each.next[0] for each in unfinished[:1])
     if configuration.problem is None:
         if _to_validate(validations):
-            yield _validate(validations, options)
-        yield _command(options, "execute")
+            yield _validate(validations, named)
+        yield _command(named, "execute")
+
+
+def _next_version(targets: Sequence[TargetStanding]) -> str:
+    """One that can be typed as it is: after what is live, as far as that can be counted."""
+    live = next((each.live_version for each in targets if each.live_version), None)
+    if live is None:
+        return "0.1.0"
+    head, number, tail = re.fullmatch(r"(.*?)(\d*)(\D*)", live, re.DOTALL).groups()  # type: ignore[union-attr]
+    return f"{head}{int(number) + 1}{tail}" if number else f"{live}.1"
 
 
 def _to_validate(validations: Sequence[ValidationStanding]) -> list[ValidationStanding]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from orchestrator.domain.questions import PROCEED_ACTION, SCOPE_LEVEL, Question
 from orchestrator.domain.readiness import CheckResult, Readiness, Recommendation, Scope, ValidationReport
 from orchestrator.projections.decision_required import OptionResult
+from orchestrator.projections.deployment_result import DeploymentResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,7 @@ class ValidationResult:
         deployment_id: Always None: a validation deploys nothing.
         next: The commands that make sense now, the likeliest first.
         questions: What a person at a terminal is asked.
+        deployment: What followed, where ``--answers`` said ``deploy`` or ``override``; else None.
     """
 
     validation_id: str | None
@@ -93,6 +95,7 @@ class ValidationResult:
     deploy_url: str
     next: tuple[str, ...]
     questions: tuple[QuestionResult, ...]
+    deployment: DeploymentResult | None = None
 
 
 def validation_result(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.projections.audit import AuditReport, CheckedAnchor, CheckedArchive, CheckReport, Finding
+from orchestrator.rendering.history import edit_line
 
 
 def audit_text(report: AuditReport) -> str:
@@ -30,6 +31,7 @@ def _audit(report: AuditReport) -> Iterator[str]:
     yield from _section("Proven:", report.proven)
     yield from _section("Not proven:", report.not_proven)
     yield from _section("Heads that were not delivered:", report.anchor_failures)
+    yield from _section("Newest edits of deploy.json (UTC):", tuple(map(edit_line, report.configuration_edits)))
     yield ""
     yield f"Result: {_result(report)}"
 

@@ -1,7 +1,7 @@
 """Which command prints what with ``--json``: `OUTPUTS`, one line a command. A test demands a line of every command.
 
 To add a command: its line here, then ``python -m orchestrator.rendering.schemas --write docs/schemas``. Any command may print
-`error` or `decision_required` instead. Not here: the drop-in scripts, whose keys are those of the scripts they replace.
+`error` or `decision_required` instead. The drop-in scripts, whose keys are those of the scripts they replace: `script_documents`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ OUTPUTS: Mapping[str, Mapping[str, type]] = {
     "promote": {"deployment_result": DeploymentResult},
     "abort": {"deployment_result": DeploymentResult},
     "verify": {"verify_result": VerifyResult},
-    "rollback": {"rollback_result": RollbackResult, "releases": d.ReleasesDocument, "investigation": Investigation},
+    "rollback": {
+        "rollback_result": RollbackResult,
+        "releases": d.ReleasesDocument,
+        "investigation": Investigation,
+        "deployment_result": DeploymentResult,
+    },
     "incident": {"incident": IncidentResult},
     "history": {"history": d.History},
     "show": {"show": Details},

@@ -1,8 +1,8 @@
 """JSON schemas of what the commands print with ``--json``, made from the types that are printed: `schema`, `schemas`.
 
-Which command prints what stands in `outputs`. Published in ``docs/schemas`` by ``python -m orchestrator.rendering.schemas --write
-docs/schemas``; a test compares. All keys are required but those of a TypedDict that says otherwise. More keys may come: a reader
-must not refuse those it does not know.
+Which command prints what stands in `outputs`, which script in `script_documents`. Published in ``docs/schemas`` by
+``python -m orchestrator.rendering.schemas --write docs/schemas``; a test compares. All keys are required but those of a TypedDict
+that says otherwise. More keys may come: a reader must not refuse those it does not know.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 from orchestrator.projections.decision_required import DecisionRequired
 from orchestrator.rendering.documents import ErrorDocument
 from orchestrator.rendering.outputs import OUTPUTS
+from orchestrator.rendering.script_documents import FAILED, SCRIPTS, Failed, Script
 
 Schema = dict[str, Any]
 
@@ -72,6 +73,23 @@ def error_schema() -> Schema:
     return found
 
 
+def script_schema(name: str, script: Script) -> Schema:
+    """Of what one operation of the drop-in scripts prints."""
+    definitions: dict[str, Schema] = {}
+    adds = _of_class(script.adds, definitions)
+    ours = _of_class(script.of, definitions) if script.of is not None else {"properties": {}, "required": []}
+    ours["properties"] = {key: each for key, each in ours["properties"].items() if key not in script.without}
+    required = [] if script.partly else [key for key in ours["required"] if key not in script.without]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": name,
+        **adds,
+        "properties": {**ours["properties"], **adds["properties"]},
+        "required": list(dict.fromkeys([*adds["required"], *required])),
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
 def schemas() -> dict[str, Schema]:
     """Name to schema, of all that are published.
 
@@ -83,6 +101,8 @@ def schemas() -> dict[str, Schema]:
         if roots.setdefault(name, root) is not root:
             raise ValueError(f"two different answers are called {name}")
     made = {name: schema(name, root) for name, root in roots.items()}
+    made |= {f"script_{operation}": script_schema(f"script_{operation}", script) for operation, script in SCRIPTS.items()}
+    made[FAILED] = schema(FAILED, Failed)
     return dict(sorted({**made, "decision_required": decision_required_schema(), "error": error_schema()}.items()))
 
 

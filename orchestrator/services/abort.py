@@ -31,7 +31,9 @@ def abort(workspace: Workspace, journal: Journal, *, reason: str, answer: e.Deci
         return
     deployment.require(Trigger.ABORT)
     ended = deployment.abort(by=by, reason=reason)
-    back = _canary_removed(workspace, journal) if ended.effect and deployment.canary_up else None
+    # Where another deployment has begun since, or this one has failed before, going back would undo what was done there later.
+    leaves = deployment.under_way and newer is None and deployment.canary_up
+    back = _canary_removed(workspace, journal) if leaves else None
     _end(workspace, journal, answer, ended, *([back] if back is not None else []))
 
 

@@ -19,7 +19,9 @@ from orchestrator.domain.anchor import Anchor
 from orchestrator.projections.audit import AuditReport, CheckedAnchor, CheckedArchive, Finding
 from orchestrator.services.anchoring import failures
 from orchestrator.services.attachments import MARK, AttachmentAudit
+from orchestrator.services.configuration import on_record
 
+MOST_EDITS = 20
 Progress = Callable[[str, int], None]
 CheckSignature = Callable[[Anchor], str | None]
 """Why the signature is wrong, or None."""
@@ -180,6 +182,7 @@ def _report(reader: EventReader, walked: Walked, found: _Found) -> AuditReport:
         proven=tuple(_proven(walked, found)) if not found.problems else (),
         not_proven=tuple(_not_proven(walked, found, absent)),
         anchor_failures=tuple(failures(reader)),
+        configuration_edits=tuple(on_record(reader, MOST_EDITS)) if not found.problems else (),
     )
 
 

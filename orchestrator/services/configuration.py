@@ -6,14 +6,18 @@ stream's version keeps two commands from recording the same. The history in the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from eventstore import EventStore, WrongExpectedVersion
+import orjson
+
+from eventstore import EventReader, EventStore, WrongExpectedVersion
 from orchestrator.domain.configuration_edits import digest_of, edits, field_digests
 from orchestrator.domain.ids import configuration_stream
 from orchestrator.domain.side_events import ConfigurationChanged
 from orchestrator.projections import configuration
+from orchestrator.projections.configuration import ConfigurationEdit
 from orchestrator.services.codec import CODEC
 
 OUTSIDE = "outside"
@@ -43,6 +47,18 @@ def note_own(
     if before is not None:
         take_in(store, project, before, actor=actor, host=host, mask=mask)
     _record(store, project, after, by=actor, first_by=actor, metadata=_metadata(actor, host), mask=mask)
+
+
+def on_record(reader: EventReader, limit: int) -> list[ConfigurationEdit]:
+    """The newest edits in the whole store, newest first, from the events themselves: for an audit, which trusts no read model."""
+    newest: deque[ConfigurationEdit] = deque(maxlen=limit)
+    for recorded in reader.read_all(types={ConfigurationChanged.__name__}):
+        event = CODEC.decode(recorded)
+        if event.before is None:
+            continue  # the first look
+        taken_in_by = str(orjson.loads(recorded.metadata).get("taken_in_by", ""))
+        newest.append(ConfigurationEdit(at=recorded.time, by=event.by, taken_in_by=taken_in_by, places=tuple(event.changed)))
+    return list(reversed(newest))
 
 
 def _metadata(actor: str, host: str, **more: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.config import default_target, enabled_targets, environment_name, resolve
 from orchestrator.domain import events as e
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import DecisionOpen, PlanStale, UsageProblem
 from orchestrator.domain.plan import Mode
 from orchestrator.domain.questions import DEPLOY_MODE, DEPLOY_TARGET, DEPLOY_TARGET_NAME, Question, which_target
@@ -128,13 +129,13 @@ def settle_mode(workspace: Workspace, journal: Journal, *, interactive: bool) ->
         ask(journal, DEPLOY_MODE)
 
 
-def siblings(workspace: Workspace, journal: Journal) -> list[str]:
+def siblings(workspace: Workspace, deployment: Deployment) -> list[str]:
     """After the answer ``all``: the other enabled targets."""
-    made = journal.deployment.answers.get(DEPLOY_TARGET.decision_id)
+    made = deployment.answers.get(DEPLOY_TARGET.decision_id)
     if made is None or made.answer != "all":
         return []
-    names = enabled_targets(workspace.config, journal.deployment.requested.environment)
-    return [name for name in names if name != journal.deployment.target]
+    names = enabled_targets(workspace.config, deployment.requested.environment)
+    return [name for name in names if name != deployment.target]
 
 
 def ask(journal: Journal, question: Question, detail: dict[str, object] | None = None) -> None:

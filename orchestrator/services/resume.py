@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.lifecycle import UNDER_WAY
+from orchestrator.domain.lifecycle import BEFORE_EXECUTION, UNDER_WAY
 from orchestrator.projections import deployments
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.slot import at_work, claimant, hold
@@ -24,6 +24,8 @@ def interrupted(workspace: Workspace, deployment_id: str | None) -> Journal:
         if row.state in UNDER_WAY
     ]
     found = [journal for journal in begun if not at_work(workspace, journal.deployment.slot)]
+    if not begun:
+        found = _left_between(workspace)
     if len(found) == 1:
         return found[0]
     if found:
@@ -33,6 +35,20 @@ def interrupted(workspace: Workspace, deployment_id: str | None) -> Journal:
     if begun:
         raise UsageProblem(f"nothing to resume: {', '.join(one.deployment.id for one in begun)} is being worked on")
     raise UsageProblem("nothing to resume: no deployment is under way")
+
+
+def _left_between(workspace: Workspace) -> list[Journal]:
+    """Of several that belong together the one that comes next, where the process died between two of them. What waits and claims
+    no slot was not interrupted."""
+    found: dict[str, Journal] = {}
+    for row in reversed(deployments.unfinished(workspace.store, project=workspace.config.project_name)):
+        if row.caused_by is None or row.target is None or row.state not in BEFORE_EXECUTION or row.caused_by in found:
+            continue
+        journal = load(workspace, row.id)
+        slot = journal.deployment.slot
+        if claimant(workspace, slot) == row.id and not at_work(workspace, slot):
+            found[row.caused_by] = journal
+    return list(found.values())
 
 
 def free_claim(workspace: Workspace, journal: Journal) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from orchestrator.domain.canary_events import CanarySuperseded
+from orchestrator.domain.errors import Refused
+from orchestrator.domain.lifecycle import State
 from orchestrator.services.abort import abort
 from orchestrator.services.decide import ask_to_abort
+from orchestrator.services.decisions import held_elsewhere
 from orchestrator.services.execute import Consent, advance
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.slot import claimant
@@ -22,6 +25,7 @@ def supersede(workspace: Workspace, journal: Journal, *, reason: str) -> None:
     Raises:
         SlotHeld: It was not removed in time.
         SlotClaimedByDead, OutcomeUnknown: It could not be removed; `resume` of that deployment goes on.
+        Refused: Its way back has failed.
     """
     deployment = journal.deployment
     other = claimant(workspace, deployment.slot)
@@ -32,18 +36,38 @@ def supersede(workspace: Workspace, journal: Journal, *, reason: str) -> None:
         return  # whatever else is at work there is not for us to end
     why = f"superseded by {deployment.id}" + (f": {reason}" if reason else "")
     workspace.narrator.line(f"{deployment.slot}: the canary of {other} is removed first")
-    if ask_to_abort(workspace, theirs, reason=why) is None:
+    if theirs.deployment.state is State.ROLLING_BACK:
+        _await_removed(workspace, theirs)
+    elif ask_to_abort(workspace, theirs, reason=why) is None:
         abort(workspace, theirs, reason=why)
         advance(workspace, theirs, Consent())
     else:
-        _await_removed(workspace, journal, other)
+        _await_removed(workspace, theirs)
+    theirs.catch_up()
+    if theirs.deployment.state is not State.ROLLED_BACK:
+        _refuse_left_behind(theirs)
+        return  # it was promoted before it could be asked
     journal.record(CanarySuperseded(deployment_id=other, by=workspace.actor, reason=reason))
 
 
-def _await_removed(workspace: Workspace, journal: Journal, other: str) -> None:
-    clock, slot = workspace.clock, journal.deployment.slot
+def _refuse_left_behind(theirs: Journal) -> None:
+    deployment = theirs.deployment
+    if deployment.canary_up:
+        raise Refused(
+            f"{deployment.slot}: the canary of {deployment.id} could not be removed. Next: pop-deploy rollback {deployment.id}"
+        )
+
+
+def _await_removed(workspace: Workspace, theirs: Journal) -> None:
+    """Until the process at work has removed it, or has died: then that is done here."""
+    clock, slot = workspace.clock, theirs.deployment.slot
     until = clock.monotonic() + REMOVED_S
-    while claimant(workspace, slot) == other:
+    while claimant(workspace, slot) == theirs.deployment.id:
+        workspace.stop.check()
         if clock.monotonic() >= until:
             raise refusal(workspace, slot, f" It was asked to remove its canary, and has not for {REMOVED_S:g} s.")
+        if not held_elsewhere(workspace, theirs):
+            theirs.catch_up()
+            advance(workspace, theirs, Consent())
+            return
         clock.sleep(_LOOK_S)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.config import resolve, rules
+from orchestrator.config import config_digest, rules
 from orchestrator.domain import validation_events as v
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.errors import UsageProblem
@@ -101,12 +101,13 @@ def _candidate(workspace: Workspace, deployment: Deployment, *, accepts_all: boo
         target=slot.target,
         version=request.version,
         commit_sha=request.commit_sha,
-        config_digest=resolve(workspace.config, slot.target, slot.environment).digest,
+        config_digest=config_digest(workspace.config, slot.target, slot.environment),
         source_digest=inputs.get("source"),
         dirty=request.dirty,
         given_version=deployment.given_version,
         accepted=tuple(deployment.accepted),
         accepts_all=accepts_all,
+        scope=rules(workspace.config, slot.environment).validation_scope,
     )
 
 

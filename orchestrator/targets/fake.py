@@ -194,9 +194,11 @@ class FakeTarget:
         if step.name == self.config.unknown_at:
             return Observation(Answer.UNKNOWN, "the fake cannot tell, as its script says")
         try:
-            self.observe()
+            live = self.observe()
         except ForeignResource as error:
             return Observation(Answer.UNKNOWN, str(error))
+        if step.kind == RESTORE and live != Release.from_json(step.inputs["release"]):
+            return Observation(Answer.NOT_DONE, "another release is live: what was counted was an earlier rollback's")
         attempts = [attempt for of, name, attempt in self.effects() if (of, name) == (deployment_id, step.name)]
         if not attempts:
             return Observation(Answer.NOT_DONE, "no such effect was counted")

@@ -19,6 +19,7 @@ from eventstore.sqlite import SqliteEventStore
 from orchestrator.domain.ids import id_of
 from orchestrator.projections.registry import inline
 from tests.e2e.project import COMMAND, Project
+from tests.published import check_printed
 from tests.unit.orchestrator.histories import Clock, World
 
 pytestmark = pytest.mark.e2e
@@ -47,6 +48,8 @@ def pop_deploy(store: Path, *arguments: str, after_s: float | None = None) -> su
         time.sleep(after_s)  # the instant is the subject of the test
         child.send_signal(signal.SIGKILL)
     out, err = child.communicate(timeout=60)
+    if child.returncode >= 0:
+        check_printed(arguments, out)
     return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
 

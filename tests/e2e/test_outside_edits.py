@@ -88,6 +88,17 @@ def test_an_edit_is_on_record_once_as_somebody_elses(live: Project) -> None:
     assert f"outside, seen by {edit['taken_in_by']}: ci.provider, targets.local.timeout_s" in shown
 
 
+def test_an_audit_lists_them_from_the_events_themselves(live: Project) -> None:
+    live.configure(local={"timeout_s": 77})
+    live.run("prepare", "--mode", "deploy")
+
+    shown, (edit,) = live.run("audit", "verify").out, live.run("audit", "verify", "--json").json()["configuration_edits"]
+
+    assert (edit["by"], edit["places"]) == ("outside", ["targets.local.timeout_s"])
+    assert "Newest edits of deploy.json (UTC):" in shown
+    assert "outside, seen by ann@" in shown and ": targets.local.timeout_s" in shown
+
+
 def test_what_init_and_the_history_write_is_no_edit_from_outside(live: Project) -> None:
     assert live.run("init", "--force", "--targets", "docker,local").code == 0
     live.run("prepare", "--mode", "dry_run", "--target", "local")

@@ -60,6 +60,25 @@ def test_a_project_without_git_and_without_a_store(project: Project) -> None:
     assert stages(document) == {"init": "done", "setup": "done", "validate": "optional", "execute": "missing"}
     assert document["setup_files"] == [{"path": "public", "target": "local", "found": True}]
     assert document["next"] == ["pop-deploy execute"]
+
+
+def test_a_version_that_nothing_says_is_named_in_what_comes_next(live: Project) -> None:
+    (live.path / "package.json").unlink()
+
+    said = live.run().last_line
+    done = live.run(*said.removeprefix("Next: pop-deploy ").split(), "--mode", "deploy", "--yes")
+
+    assert said == "Next: pop-deploy execute --version 1.0.1"
+    assert (done.code, live.history[0]["version"]) == (0, "1.0.1")
+
+
+def test_the_first_version_of_a_project_without_one_is_an_example(project: Project) -> None:
+    (project.path / "package.json").unlink()
+
+    document = standing(project)
+
+    assert document["next"] == ["pop-deploy execute --version 0.1.0"]
+    assert document["pipeline"][-1]["command"] == "pop-deploy execute --version 0.1.0"
     assert not (project.data / "events.db").exists()
 
 

@@ -16,15 +16,6 @@ STRATEGY, VERSION, BACK = "How should I roll back?", "Which version should be br
 REPORT = "Should I write an incident report?"
 
 
-@pytest.fixture
-def three(live: Project) -> Project:
-    """1.2.0 is live; 1.1.0 and 1.0.0 ("hello") were before."""
-    for version in ("1.1.0", "1.2.0"):
-        live.write_source(version)
-        live.deploy(version)
-    return live
-
-
 def reports(project: Project) -> list[Path]:
     return sorted(project.data.glob("incidents/*"))
 

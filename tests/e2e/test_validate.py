@@ -6,35 +6,18 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.e2e.project import Project, Ran, wait_until
-from tests.e2e.terminal import Terminal
+from tests.e2e.project import Project, Ran, at_gate, ended, wait_until
+from tests.e2e.validated import PRODUCTION, own
 
 pytestmark = pytest.mark.e2e
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-PRODUCTION = ("--environment", "production")
 DEPLOY = ("execute", *PRODUCTION, "--mode", "deploy", "--yes", "--json")
 QUICK = ("validate", "--scope", "quick", *PRODUCTION, "--json")
 CHECKS = ("config", "target-config", "version", "git-clean", "tools", "target")
-
-
-@pytest.fixture
-def shop(project: Project) -> Project:
-    """In git and clean, with two environments."""
-    project.configure(top={"environments": {"staging": {}, "production": {}}, "default_environment": "staging"})
-    (project.path / ".gitignore").write_text(".claude/\n")
-    project.git("init", "-q")
-    project.commit()
-    return project
-
-
-def own(project: Project, **checks: dict[str, Any]) -> None:
-    """Checks of the project's own; each passes unless *argv* says otherwise."""
-    project.configure(top={"validation": {"checks": {name: {"scope": "quick", **check} for name, check in checks.items()}}})
 
 
 def script(project: Project, name: str, *words: str) -> Ran:
@@ -59,21 +42,6 @@ def test_production_takes_what_was_validated_and_nothing_else(shop: Project) -> 
     shown = shop.run("show", after.json()["deployment_id"])
     assert f"applied: {validated.json()['validation_id']}, GO, score 100" in shown.out
     assert shop.run("audit", "verify").code == 0
-
-
-def test_answers_given_ahead_lead_from_the_scope_to_the_deployment(shop: Project) -> None:
-    answers = shop.root / "answers.json"
-    answers.write_text('{"scope_level": "quick", "proceed_action": "deploy", "confirm_deploy": "proceed"}')
-    refused = shop.root / "refused.json"
-    refused.write_text('{"scope_level": "quick", "proceed_action": "override"}')
-
-    done = shop.run("validate", *PRODUCTION, "--answers", str(answers))
-    not_offered = shop.run("validate", *PRODUCTION, "--answers", str(refused))
-
-    assert done.code == 0, done.out + done.err
-    assert "Scope: quick" in done.out and "Result: SUCCESS" in done.out
-    assert (not_offered.code, "proceed_action=override: expected one of" in not_offered.err) == (2, True)
-    assert len(shop.history) == 1
 
 
 def test_what_a_check_printed_can_be_read_afterwards(shop: Project) -> None:
@@ -126,6 +94,24 @@ def test_a_report_grows_too_old(shop: Project) -> None:
     shop.run(*QUICK)
 
     assert "s old, and production takes none of 0 s or more" in refusal(shop.run(*DEPLOY))
+
+
+def test_an_environment_may_want_a_thorough_report(shop: Project) -> None:
+    shop.configure(top={"environments": {"staging": {}, "production": {"validation_scope": "standard"}}})
+    shop.run(*QUICK)
+    refused = refusal(shop.run(*DEPLOY))
+    standing = shop.run("--json", POP_DEPLOY_ENVIRONMENT="production").json()
+    default = shop.run("validate", *PRODUCTION, "--json").json()
+
+    assert "is of scope quick, and production needs standard. Next: pop-deploy validate --scope standard --env" in refused
+    assert standing["validations"][0]["stale_because"] == "quick, where standard is needed"
+    assert default["scope"] == "standard"
+
+
+def test_the_logs_of_a_validation_where_nothing_was_recorded_say_what_to_do(project: Project) -> None:
+    done = project.run("logs", "validate-20260318-143022-k3f9")
+
+    assert (done.code, done.err) == (2, "pop-deploy: nothing was validated yet. Next: pop-deploy validate\n")
 
 
 def test_a_no_go_stops_staging_too_and_no_flag_helps(shop: Project) -> None:
@@ -211,6 +197,27 @@ def test_a_prepared_deployment_is_asked_again_before_it_runs(shop: Project) -> N
     assert allowed.json()["state"] == "verified"
 
 
+def test_a_no_go_that_comes_while_the_slot_is_waited_for_counts(project: Project, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    own(project, smoke={"command": ["test", "!", "-e", str(bad)]})
+    with at_gate(project) as (first, gate):
+        prepared = project.run("prepare", "--json").json()["deployment_id"]
+        project.run("confirm", prepared)
+        waiting = project.start("execute", prepared, "--wait", "60", "--json")
+        assert waiting.stderr is not None
+        assert any(b"Waiting up to" in line for line in iter(waiting.stderr.readline, b""))
+        bad.touch()
+        validated = project.run("validate", "--scope", "quick")
+        project.run("abort", project.deployments()[0].id)  # so that what is waited for changes nothing
+        gate.open()
+        ended(first)
+        said = refusal(ended(waiting))
+
+    assert validated.code == 1
+    assert "says NO-GO" in said
+    assert (project.live, project.claims()) == (None, [])
+
+
 def test_a_plan_does_not_open_the_gate(shop: Project) -> None:
     digest = shop.run("prepare", *PRODUCTION, "--json").json()["plan_digest"]
 
@@ -264,52 +271,6 @@ def test_one_that_is_killed_midway_counts_for_nothing(shop: Project, tmp_path: P
 
     assert "there is no report about it" in refusal(shop.run(*DEPLOY))
     assert shop.run("audit", "verify").code == 0
-
-
-# at a terminal
-
-
-def test_a_person_is_asked_how_thoroughly_and_how_to_go_on(shop: Project) -> None:
-    with Terminal(shop, "validate", *PRODUCTION) as terminal:
-        terminal.answer("How thoroughly should I validate?", "1")
-        shown = terminal.answer("How should I proceed?", "deploy")
-        terminal.answer("Ready to deploy?", "proceed")
-        terminal.expect("Result: SUCCESS")
-
-    assert "Override" not in shown
-
-
-def test_a_person_who_deploys_what_is_not_validated_is_offered_that_and_led_on(shop: Project) -> None:
-    with Terminal(shop, "execute", *PRODUCTION, "--mode", "deploy") as terminal:
-        terminal.expect("Validate now?")
-        terminal.type("y\n")
-        terminal.answer("How thoroughly should I validate?", "1")
-        terminal.answer("How should I proceed?", "deploy")
-        terminal.answer("Ready to deploy?", "proceed")
-        terminal.expect("Result: SUCCESS")
-
-
-def test_who_does_not_want_to_validate_is_refused_as_before(shop: Project) -> None:
-    with Terminal(shop, "execute", *PRODUCTION, "--mode", "deploy") as terminal:
-        terminal.expect("Validate now?")
-        terminal.type("n\n")
-        code = terminal.end()
-
-    assert (code, shop.live) == (5, None)
-
-
-def test_a_person_may_override_warnings_with_a_reason(shop: Project) -> None:
-    own(shop, style={"command": ["false"], "blocking": False})
-
-    with Terminal(shop, "validate", "--scope", "quick", *PRODUCTION) as terminal:
-        terminal.answer("How should I proceed?", "override")
-        terminal.expect("Why are the warnings acceptable?")
-        terminal.type("known\n")
-        terminal.answer("Ready to deploy?", "abort")
-        terminal.end()
-
-    (accepted,) = shop.last.accepted.values()
-    assert (accepted.checks, accepted.reason) == (["style"], "known")
 
 
 # the drop-in

@@ -45,5 +45,5 @@ def _of_validation(validation_id: str, check: str | None, follow: bool, director
         raise UsageProblem("--follow shows a deployment; a validation shows its checks as they end")
     from orchestrator.cli import check_logs
 
-    with reading.opened(directory, store) as reader:
+    with reading.opened(directory, store, none="nothing was validated yet. Next: pop-deploy validate") as reader:
         check_logs.show(reader, validation_id, check, as_json=as_json)

@@ -31,6 +31,7 @@ from orchestrator.domain.outside_history import outside_records
 from orchestrator.domain.plan import Slot
 from orchestrator.projections import deploy_history, releases
 from orchestrator.projections.command_results import RollbackResult, verify_result
+from orchestrator.projections.investigation import Investigation
 from orchestrator.rendering.json_output import document
 from orchestrator.rendering.progress import SilentProgress
 from orchestrator.services.assess import assess
@@ -256,9 +257,8 @@ class _Quiet(Ui):
         )
 
     def answer(self, *, text: str, data: Any) -> None:
-        raise _failed(
-            self.operation, "the strategy that was decided is to investigate first: --action investigate, or name a --version"
-        )
+        decided = "is to investigate first: --action investigate, or" if isinstance(data, Investigation) else "is to leave it:"
+        raise _failed(self.operation, f"the strategy that was decided {decided} name a --version")
 
 
 def _ui(call: Call, operation: str) -> _Quiet:

@@ -135,15 +135,19 @@ def test_retry_ahead_is_tried_once(world: World) -> None:
     assert next(world.ids).endswith("0002")  # two deployments were begun
 
 
-def test_what_comes_after_is_answered_ahead_too_but_not_as_a_second_json_object(world: World) -> None:
-    for as_json, asked in ((False, True), (True, False)):
-        workspace, journal = world.process(), world.begin()
-        ui = replace(ahead(confirm_deploy="proceed", post_deploy="verify"), as_json=as_json)
-        done = driving.drive(workspace, journal, Consent(), ui)
+def test_what_comes_after_is_answered_ahead_too_and_stands_in_the_one_json_object(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace, journal = world.process(), world.begin()
+    ui = replace(ahead(confirm_deploy="proceed", post_deploy="verify"), as_json=True)
+    done = driving.drive(workspace, journal, Consent(), ui)
 
-        driving.afterwards(workspace, journal, done, Consent(), ui)
+    code = driving.concluded(workspace, journal, done, Consent(), ui)
 
-        assert ("post_deploy" in journal.deployment.answers) is asked
+    printed = json.loads(capsys.readouterr().out)
+    assert (code, printed["state"]) == (errors.DONE, "verified")
+    assert "post_deploy" in journal.deployment.answers
+    assert journal.deployment.next_round() == 3
 
 
 def test_every_decision_has_an_answer_that_the_file_may_hold(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def test_a_configured_project_without_deployments(project: Path, configure: Conf
     out = text(project)
     assert "shop\n====\n.claude/popkit/deploy.json: valid\n" in out
     assert "  production/web (primary)  nothing deployed yet\n  production/old            not enabled\n" in out
-    assert out.endswith(f"\n  pop-deploy validate --dir {project}\n  pop-deploy execute --dir {project}\n")
+    options = f"--version 0.1.0 --dir {project}"  # nothing says which version it is
+    assert out.endswith(f"\n  pop-deploy validate {options}\n  pop-deploy execute {options}\n")
 
 
 def test_an_invalid_configuration_is_part_of_the_answer(project: Path, configure: Configure, world: World) -> None:
@@ -188,7 +189,7 @@ def test_is_what_the_bare_command_shows(
         main([])
 
     assert not ended.value.code
-    assert capsys.readouterr().out.endswith("Next: pop-deploy validate, or pop-deploy execute\n")
+    assert capsys.readouterr().out.endswith("Next: pop-deploy validate --version 0.1.0, or pop-deploy execute --version 0.1.0\n")
 
 
 def test_is_one_object_as_json(project: Path, configure: Configure, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.domain.errors import ValidationRequired
 from orchestrator.domain.policy import Candidate, check_validation
-from orchestrator.domain.readiness import CheckResult, Outcome, ValidationReport, assess
+from orchestrator.domain.readiness import CheckResult, Outcome, Scope, ValidationReport, assess
 from orchestrator.domain.settings import EnvironmentRules
 
 NOW = "2026-03-18T15:00:00+00:00"
@@ -48,6 +48,22 @@ def test_without_a_report_it_is_refused_with_the_command_that_makes_one() -> Non
 def test_a_version_that_was_named_is_named_in_the_command() -> None:
     with pytest.raises(ValidationRequired, match=r"--target web --version 1\.0\.0$"):
         asked(STRICT, candidate=replace(CANDIDATE, given_version="1.0.0"))
+
+
+@pytest.mark.parametrize("needed", list(Scope))
+@pytest.mark.parametrize("had", [None, *Scope])
+def test_a_report_has_to_be_as_thorough_as_the_environment_wants(needed: Scope, had: Scope | None) -> None:
+    rules, candidate = replace(STRICT, validation_scope=needed), replace(CANDIDATE, scope=needed)
+    suffices = {Scope.QUICK: True, Scope.STANDARD: had in (Scope.STANDARD, Scope.FULL), Scope.FULL: had is Scope.FULL}[needed]
+
+    if suffices:
+        assert asked(rules, report(scope=had), candidate=candidate) is not None
+        return
+    said = "does not say its scope" if had is None else f"is of scope {had}"
+    with pytest.raises(
+        ValidationRequired, match=f"{said}, and production needs {needed}. Next: pop-deploy validate --scope {needed}"
+    ):
+        asked(rules, report(scope=had), candidate=candidate)
 
 
 def test_where_none_is_required_none_is_needed() -> None:

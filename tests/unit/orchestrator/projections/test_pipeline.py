@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.domain.readiness import CheckResult, Outcome, ValidationReport, assess
+from orchestrator.domain.readiness import CheckResult, Outcome, Scope, ValidationReport, assess
 from orchestrator.projections.pipeline import SetupFile, Stage, ValidationStanding, age, of_report, pipeline, validation_words
 
 PLACE = ValidationStanding(target="web", environment="production", required=True)
@@ -27,7 +27,7 @@ REPORT = ValidationReport(
 
 def standing(report: ValidationReport = REPORT, *, minutes: int = 12, **now: Any) -> ValidationStanding:
     """What *report* comes to so many minutes after it was made."""
-    known: dict[str, Any] = {"commit_sha": "a" * 40, "config_digest": "sha256:1", "max_age_s": 3600}
+    known: dict[str, Any] = {"commit_sha": "a" * 40, "config_digest": "sha256:1", "max_age_s": 3600, "scope": Scope.QUICK}
     return of_report(
         report, PLACE, **(known | now), now=datetime(2026, 3, 18, 14 + (30 + minutes) // 60, (30 + minutes) % 60, tzinfo=UTC)
     )

@@ -107,14 +107,14 @@ def test_all_begins_with_the_primary_and_names_the_others(two: World) -> None:
     advance(two.process(), journal, Consent())
 
     assert journal.deployment.target == "api"
-    assert siblings(two.process(), journal) == ["web"]
+    assert siblings(two.process(), journal.deployment) == ["web"]
 
 
 def test_nobody_else_is_deployed_to_unless_all_was_said(two: World) -> None:
     journal = two.begin(target="api", mode=Mode.DRY_RUN)
     advance(two.process(), journal, Consent())
 
-    assert siblings(two.process(), journal) == []
+    assert siblings(two.process(), journal.deployment) == []
 
 
 # Mode and confirmation

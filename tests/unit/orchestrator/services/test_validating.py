@@ -21,6 +21,8 @@ from orchestrator.domain.readiness import Outcome, Recommendation, Scope, Valida
 from orchestrator.projections import validations
 from orchestrator.services.confirm import confirm
 from orchestrator.services.execute import Consent, advance
+from orchestrator.services.slot import give_back, take
+from orchestrator.services.slot_waiting import Patience
 from orchestrator.services.validate import Wish, validate
 from orchestrator.services.validation_gate import Evidence
 from orchestrator.services.workspace import Workspace
@@ -290,3 +292,46 @@ def test_a_report_that_expires_after_the_confirmation_stops_the_execution(strict
         advance(strict.process(), journal, Consent())
 
     assert (journal.deployment.state, strict.effects) == (State.CONFIRMED, [])
+
+
+def test_a_report_that_expires_while_the_slot_is_waited_for_stops_the_execution(strict: World) -> None:
+    validated(strict, says("fine", Outcome.PASS))
+    journal = strict.prepared()
+    confirm(strict.process(), journal, how="confirm")
+    workspace = _waiting_too_long(strict)
+
+    with pytest.raises(ValidationRequired, match="s old"):
+        advance(workspace, journal, Consent())
+
+    assert (journal.deployment.state, strict.effects) == (State.CONFIRMED, [])
+    assert [refusal.rule for refusal in journal.deployment.refusals] == ["validation"]
+    assert (strict.slot_events()[-1], strict.locks.held) == ("SlotReleased", set())
+
+
+def test_a_report_that_expires_while_a_new_deployment_waits_stops_it_before_it_is_confirmed(strict: World) -> None:
+    validated(strict, says("fine", Outcome.PASS))
+    workspace = _waiting_too_long(strict)
+    journal = strict.begin(workspace)
+
+    with pytest.raises(ValidationRequired, match="s old"):
+        advance(workspace, journal, YES)
+
+    assert (journal.deployment.state, strict.effects) == (State.PREPARED, [])
+    assert (strict.slot_events()[-1], strict.locks.held) == ("SlotReleased", set())
+
+
+def _waiting_too_long(world: World) -> Workspace:
+    """A process that has to wait for a slot until the report is too old."""
+    holder = world.process(pid=300)
+    first = world.begin(holder)
+    take(holder, first)
+    sleep = world.clock.sleep
+
+    def until_it_is_too_old(_seconds: float) -> None:
+        sleep(3601)
+        give_back(holder, first)
+
+    world.clock.sleep = until_it_is_too_old  # type: ignore[method-assign]
+    workspace = world.process()
+    workspace.patience = Patience.of(2 * 3600)
+    return workspace

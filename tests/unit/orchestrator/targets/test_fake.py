@@ -127,6 +127,19 @@ def test_fails_in_the_rollback_where_it_is_told(tmp_path: Path) -> None:
     assert [step.title for step in back.steps] == ["Restoring 0.9.0"]
 
 
+def test_the_restore_of_an_earlier_rollback_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    fake = Fake(tmp_path)
+    fake.run()
+    first, second = (fake.target.rollback(fake.plan, Release(version=v, deployment_id=numbered(int(v)))) for v in "12")
+    fake.run(first)
+
+    before = [fake.target.probe(plan.step("restore"), ID, {}).answer for plan in (first, second)]
+    fake.run(second)
+    after = [fake.target.probe(plan.step("restore"), ID, {}).answer for plan in (first, second)]
+
+    assert (before, after) == ([Answer.DONE, Answer.NOT_DONE], [Answer.NOT_DONE, Answer.DONE])
+
+
 def test_has_a_canary_when_it_is_told(tmp_path: Path) -> None:
     able, unable = Fake(tmp_path, supports_canary=True), Fake(tmp_path)
     canary = replace(request(), mode=Mode.CANARY)

@@ -149,7 +149,7 @@ def test_asks_pip_audit_for_what_the_lock_file_pins(project: Path, tools: Path) 
     )
     files(project, {"uv.lock": lock, "requirements.txt": "other==1\n"})
 
-    assert dependency_audit._pinned(project) == {"idna": "2.7"}
+    assert dependency_audit._pinned(project) == {"uv.lock": {"idna": "2.7"}}
 
 
 def test_what_is_not_pinned_cannot_be_audited(project: Path) -> None:
@@ -169,3 +169,62 @@ def test_a_failing_pip_audit_is_a_skip_with_its_last_words(project: Path, tools:
     found = dependency_audit.look(subject(project))
 
     assert (found.status, "no connection" in found.message) == (Outcome.SKIP, True)
+
+
+# yarn and bun: stand-ins, neither is installed here
+
+FINDING = {"value": "minimist", "children": {"ID": 1, "Issue": "Prototype Pollution", "Severity": "critical"}}
+BERRY = {"yarn.lock": "__metadata:\n  version: 8\n"}
+CLASSIC = {"yarn.lock": "# yarn lockfile v1\n"}
+
+
+def summary(**counts: int) -> str:
+    """The last line of yarn 1."""
+    return json.dumps({"type": "auditSummary", "data": {"vulnerabilities": {"info": 0, "low": 0, **counts}}})
+
+
+@pytest.mark.parametrize(
+    ("lock", "tool", "says", "code", "status", "words"),
+    [
+        (BERRY, "yarn", json.dumps(FINDING), 1, Outcome.FAIL, "yarn npm audit: 1 critical"),
+        (BERRY, "yarn", "", 0, Outcome.PASS, "yarn npm audit knows no vulnerability"),
+        (BERRY, "yarn", "", 1, Outcome.SKIP, "ended with 1"),
+        (BERRY, "yarn", npm_report(moderate=2), 1, Outcome.WARN, "2 moderate"),
+        (CLASSIC, "yarn", '{"type": "auditAdvisory"}\n' + summary(high=1), 8, Outcome.FAIL, "yarn audit: 1 high"),
+        (CLASSIC, "yarn", summary(), 0, Outcome.PASS, "yarn audit knows no vulnerability"),
+        (CLASSIC, "yarn", '{"type": "error", "data": "offline"}', 1, Outcome.SKIP, "yarn audit could not ask"),
+        ({"bun.lock": "{}"}, "bun", json.dumps({"minimist": [{"severity": "low"}]}), 1, Outcome.WARN, "bun audit: 1 low"),
+        ({"bun.lock": "{}"}, "bun", json.dumps({"minimist": [{"severity": "new"}]}), 1, Outcome.WARN, "bun audit: 1 moderate"),
+        ({"bun.lock": "{}"}, "bun", "{}", 0, Outcome.PASS, "bun audit knows no vulnerability"),
+        ({"bun.lock": "{}"}, "bun", '{"error": {"summary": "offline"}}', 1, Outcome.SKIP, "could not ask: offline"),
+    ],
+)
+def test_what_yarn_and_bun_report_is_read(
+    project: Path, tools: Path, lock: dict[str, str], tool: str, says: str, code: int, status: Outcome, words: str
+) -> None:
+    files(project, {"package.json": json.dumps(PACKAGE), **lock})
+    stand_in(tools, tool, says=says, code=code)
+
+    found = dependency_audit.look(subject(project))
+
+    assert (found.status, words in found.message) == (status, True), found.message
+
+
+@pytest.mark.parametrize("lock", [BERRY, {"bun.lock": "{}"}])
+def test_without_yarn_or_bun_the_audit_is_skipped_with_the_reason(project: Path, lock: dict[str, str]) -> None:
+    files(project, {"package.json": json.dumps(PACKAGE), **lock})
+
+    found = dependency_audit.look(subject(project))
+
+    assert (found.status, "PATH" in found.message) == (Outcome.SKIP, True), found.message
+
+
+def test_requirements_files_of_other_names_are_audited_too(project: Path) -> None:
+    listed = {"requirements.txt": "idna==2.7\n", "requirements-dev.txt": "idna==3.0\n", "requirements/prod.txt": "click>=8\n"}
+    files(project, listed)
+
+    pinned, found = dependency_audit._pinned(project), dependency_audit.look(subject(project))
+
+    assert pinned == {"requirements.txt": {"idna": "2.7"}, "requirements-dev.txt": {"idna": "3.0"}, "requirements/prod.txt": {}}
+    assert found.status is Outcome.SKIP
+    assert "in requirements/prod.txt are not pinned" in found.message
