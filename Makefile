@@ -27,7 +27,7 @@ types: $(VENV)/dev
 	$(BIN)/mypy
 
 unit: $(VENV)/dev
-	$(BIN)/pytest -n $(JOBS) -m "not docker and not postgres and not e2e and not crash and not simulation" tests/unit tests/contract tests/architecture tests/docs tests/stateful tests/simulation
+	POP_DEPLOY_QUICK=1 $(BIN)/pytest -n $(JOBS) -m "not docker and not kubernetes and not swarm and not prometheus and not postgres and not e2e and not crash and not simulation" tests/unit tests/contract tests/architecture tests/docs tests/stateful tests/simulation
 
 test: $(VENV)/dev
 	$(BIN)/pytest -n $(TEST_JOBS) -m "not crash"

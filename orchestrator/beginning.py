@@ -26,6 +26,19 @@ def usual_files(directory: str) -> list[str]:
     return setup_files.usual(directory)
 
 
+def has_version(directory: str) -> bool:
+    """Whether the project says its version; git is asked last. What cannot be read counts: whoever needs it names the mistake."""
+    from pathlib import Path
+
+    from orchestrator.adapters import version
+    from orchestrator.domain.errors import PopDeployError
+
+    try:
+        return version.detect(Path(directory).absolute(), None) is not None or bool(bootstrap.project_facts(directory).version)
+    except PopDeployError:
+        return True
+
+
 def init_surroundings(
     directory: str, store: str | None = None, *, warn: Callable[[str], None] = lambda message: None
 ) -> Surroundings:

@@ -10,7 +10,7 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from orchestrator.adapters.launcher import REVOKED
 from orchestrator.adapters.spool import ExitRecord, Spool, read_exit, read_spool
@@ -19,8 +19,7 @@ from orchestrator.targets.processes import ProcessId
 Record = Literal["claim", "child"]
 
 
-@dataclass(frozen=True, slots=True)
-class ChildResult:
+class ChildResult(NamedTuple):
     """How a command went.
 
     Attributes:
@@ -66,8 +65,7 @@ class ChildResult:
         return self.spool.cut_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ExecError:
+class ExecError(NamedTuple):
     """Why a command could not be started: *what* is ``exec``, ``chdir`` or ``start``."""
 
     errno: int

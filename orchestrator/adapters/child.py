@@ -12,7 +12,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.adapters.attempt import ChildResult, CommandDirectory
@@ -72,7 +72,7 @@ def run(
     watch = _Watch(command, stop, follow, time.monotonic() + timeout_s + grace_s + _SLACK_S, grace_s)
     request = Request(command.path, argv, cwd.absolute(), {"PYTHONUNBUFFERED": "1", **env}, timeout_s, grace_s, hidden)
     if outlive_s is not None:
-        request = replace(request, owner=os.getpid(), outlive_s=outlive_s)
+        request = request._replace(owner=os.getpid(), outlive_s=outlive_s)
     with stop.breakable(0):  # what waits here polls
         return _run(command, request, launchers, watch)
 

@@ -19,8 +19,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.adapters import exchange
 from orchestrator.adapters.data_directory import LOCKS, Path, ensure_private
@@ -50,8 +49,7 @@ class DeployJsonBusy(PopDeployError):
     """Others kept changing the file until the deadline; their edits stand there."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeployJson:
+class DeployJson(NamedTuple):
     """What the file held at one moment; *mode* is its permission bits."""
 
     raw: bytes
@@ -63,8 +61,7 @@ class DeployJson:
         return list(self.document.get(HISTORY, ()))
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """Outcome of `DeployJsonFile.publish`.
 
     Attributes:
@@ -81,6 +78,7 @@ class DeployJsonFile:
 
     def __init__(self, path: Path) -> None:
         self.path = os.fspath(path)
+        self._parsed_last: tuple[bytes | None, dict[str, Any]] = None, {}
 
     def read(self) -> DeployJson:
         """What the file holds. Changes nothing.
@@ -117,7 +115,9 @@ class DeployJsonFile:
             while time.monotonic() < deadline:
                 found = self._settled(may_be_missing=True)
                 look(found.document)
-                history = _acceptable(render(found.history))
+                history = render(found.history)
+                if history is not None and "\\u" in json.dumps(history):  # how all that is not plain text is written
+                    history = _acceptable(history)
                 if history is None or _same(history, found.history):
                     return Published(changed=False, recovered=recovered)
                 new = replace_member(found.raw.decode(), HISTORY, history).encode()
@@ -236,10 +236,13 @@ class DeployJsonFile:
         from orchestrator.config.reading import parse_json
 
         name = os.path.basename(self.path)
+        if raw == self._parsed_last[0]:  # at the end of most commands the file is what it was at their beginning
+            return self._parsed_last[1]
         document = parse_json(raw, name)
         history = document.get(HISTORY, [])
         if not isinstance(history, list) or not all(isinstance(record, dict) for record in history):
             raise ConfigError(name, [Problem(HISTORY, "a list of objects", "something else")])
+        self._parsed_last = raw, document
         return document
 
 

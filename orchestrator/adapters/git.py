@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 DEADLINE_S = 30.0
 """For one git process. A status of a large repository on a cold disc takes seconds."""
@@ -62,8 +62,7 @@ _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _VERSION_TAG = re.compile(r"v?(\d+(?:\.\d+)*)(.*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitState:
+class GitState(NamedTuple):
     """The commit a project stands on.
 
     Attributes:

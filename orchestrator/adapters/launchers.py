@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.adapters.signals import STOPPING
 
@@ -26,8 +27,7 @@ LAUNCHER = (
 _WORDS_BYTES = 64 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a launcher is asked for.
 
     Attributes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.adapters.attempt import ChildResult, CommandDirectory
 from orchestrator.adapters.signals import StopFlag
@@ -35,8 +35,7 @@ class Verdict(StrEnum):
     """It may have started, and how it ended is not on record. Ask the target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """Of one command. *result* is there whenever it may have started: its output as far as it was kept."""
 
     verdict: Verdict
@@ -44,8 +43,7 @@ class Fate:
     result: ChildResult | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """Of an attempt; nothing of it runs any more unless *reason* says so.
 
     Attributes:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.adapters.launcher import HEAD_BYTES, SEGMENT_BYTES
 from orchestrator.domain.masking import HOLD_CHARS, Masker
@@ -19,8 +19,7 @@ NEWEST_BYTES = 64 << 10
 CHUNK_BYTES = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Spool:
+class Spool(NamedTuple):
     """A command's output as its launcher kept it, not masked further. *cut_bytes* are missing between *head* (1 MiB at most) and
     *tail* (4 MiB)."""
 
@@ -31,8 +30,7 @@ class Spool:
     cut_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExitRecord:
+class ExitRecord(NamedTuple):
     """The launcher's last word.
 
     Attributes:
@@ -53,8 +51,7 @@ class ExitRecord:
     spool_errno: int
 
 
-@dataclass(frozen=True, slots=True)
-class PackedOutput:
+class PackedOutput(NamedTuple):
     """Output for the store.
 
     Attributes:

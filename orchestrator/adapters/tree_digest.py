@@ -13,8 +13,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrator.domain.dockerignore import DockerIgnore
 from orchestrator.domain.errors import PopDeployError, UsageProblem
@@ -66,8 +66,7 @@ def tree_digest(
     return f"sha256:{digest.hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
+class _Filter(NamedTuple):
     """What of one tree counts. *docker* holds the rules that all have to agree on what is left out."""
 
     top: Path

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.adapters import git, pyproject
 from orchestrator.domain.errors import UsageProblem
@@ -18,8 +17,7 @@ from orchestrator.domain.versions import checked_version
 _TAG = re.compile(r"v(?=\d)")
 
 
-@dataclass(frozen=True, slots=True)
-class Detected:
+class Detected(NamedTuple):
     """A version, and where it stands: ``package.json``, ``pyproject.toml``, ``src/shop/__init__.py``, ``git tag v1.2.0``."""
 
     version: str

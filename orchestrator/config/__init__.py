@@ -11,6 +11,7 @@ from orchestrator.config.errors import ConfigError, ConfigMissing, Problem, Unkn
 from orchestrator.config.project import ProjectConfig, load, parse
 from orchestrator.config.selection import (
     ResolvedTarget,
+    config_digest,
     default_target,
     enabled_targets,
     environment_name,
@@ -27,6 +28,7 @@ __all__ = [
     "UnknownEnvironment",
     "UnknownName",
     "UnknownTarget",
+    "config_digest",
     "default_target",
     "enabled_targets",
     "environment_name",

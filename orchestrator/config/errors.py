@@ -12,7 +12,7 @@ A message reads ``deploy.json: targets.docker.config.tags: expected a list of st
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from orchestrator.config.words import did_you_mean, listed, quoted
 from orchestrator.domain.errors import UsageProblem
@@ -23,8 +23,7 @@ MAX_PROBLEMS = 1000
 """So many and the file is something else altogether; looking on would take seconds (`note`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake.
 
     Attributes:

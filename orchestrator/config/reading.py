@@ -62,7 +62,8 @@ def parse_json(raw: bytes, file: str) -> dict[str, Any]:
         _refuse(file, "a JSON object", _json_type(document))
     problems: list[Problem] = []
     with suppress(Enough):
-        _check_values(document, (), partial(note, problems))
+        # UTF-8 has no half surrogate pairs and JSON no NUL, unless they are written as escapes.
+        _check_values(document, (), partial(note, problems), texts=b"\\u" in raw)
     if problems:
         raise ConfigError(file, problems)
     return document
@@ -100,8 +101,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeated
 
 
-def _check_values(value: Any, path: Path, add: Callable[[Problem], None]) -> None:
-    """Report what is wrong at or below *value*. Recursion is bounded by `MAX_DEPTH`."""
+def _check_values(value: Any, path: Path, add: Callable[[Problem], None], *, texts: bool) -> None:
+    """Report what is wrong at or below *value*; *texts*: in its texts too. Recursion is bounded by `MAX_DEPTH`."""
     if isinstance(value, dict | list):
         if len(path) >= MAX_DEPTH:
             add(Problem(place(path[:3]), f"at most {MAX_DEPTH} levels of nesting", "more"))
@@ -109,13 +110,14 @@ def _check_values(value: Any, path: Path, add: Callable[[Problem], None]) -> Non
         if isinstance(value, _Repeated):
             add(Problem(place(path), "each key once", value.key, f"the key {quoted(value.key)} stands twice; remove one"))
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            _check_text(key, path, add)
-            _check_values(item, (*path, key), add)
+            if texts:
+                _check_text(key, path, add)
+            _check_values(item, (*path, key), add, texts=texts)
     elif isinstance(value, float) and not math.isfinite(value):
         add(Problem(place(path), "a finite number", "NaN" if math.isnan(value) else "Infinity"))
     elif isinstance(value, int) and value not in _INT64:
         add(Problem(place(path), "a whole number that fits 64 bits", "a larger one"))
-    else:
+    elif texts:
         _check_text(value, path, add)
 
 

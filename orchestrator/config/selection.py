@@ -126,9 +126,20 @@ def resolve(config: ProjectConfig, target_name: str, environment: str) -> Resolv
         primary=entry.primary,
         allow_paths=(*config.around.allow_paths, *entry.allow_paths),
         rules=rules_here,
-        digest=_digest(target_name, raw, rules_here, config.raw.get("validation")),
+        digest=_digest(config, target_name, raw, rules_here),
         raw=raw,
     )
+
+
+def config_digest(config: ProjectConfig, target_name: str, environment: str) -> str:
+    """`ResolvedTarget.digest`, without reading the entry again.
+
+    Raises:
+        UnknownTarget, UnknownEnvironment: See `resolve`.
+    """
+    if target_name not in config.targets:
+        raise UnknownTarget(config.file, target_name, config.targets)
+    return _digest(config, target_name, merged(config.targets[target_name], environment), rules(config, environment))
 
 
 def _require_environment(config: ProjectConfig, name: str) -> None:
@@ -142,8 +153,8 @@ def _first_said(*settings: bool | None) -> bool:
     return next((setting for setting in settings if setting is not None), False)
 
 
-def _digest(name: str, raw: Mapping[str, Any], rules_here: EnvironmentRules, validation: Any) -> str:
+def _digest(config: ProjectConfig, name: str, raw: Mapping[str, Any], rules_here: EnvironmentRules) -> str:
     # Validated with other checks is not validated: what `validation` says belongs to what a report and a plan hold for.
-    own = {"validation": validation} if validation else {}
+    own = {"validation": validation} if (validation := config.raw.get("validation")) else {}
     covered = {"name": name, "entry": raw, "rules": asdict(rules_here), **own}
     return "sha256:" + hashlib.sha256(canonical_json(covered)).hexdigest()

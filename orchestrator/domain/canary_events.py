@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestrator.domain.events import Event, Json
 
 
-@dataclass(frozen=True, kw_only=True)
 class CanarySampled(Event):
     """Measurements of a canary, in the order they were taken.
 
@@ -20,7 +17,6 @@ class CanarySampled(Event):
     samples: list[Json]
 
 
-@dataclass(frozen=True, kw_only=True)
 class CanarySuperseded(Event):
     """Before this deployment began it had the canary of *deployment_id*, which was up in its slot, removed."""
 

@@ -168,8 +168,13 @@ class Deployment:
         return [execution for execution in (self.forward, self.on_failure, self.backward) if execution is not None]
 
     @property
+    def under_way_now(self) -> list[Execution]:
+        """Those of which a step may be running. Once it goes back only the way back: what was given up before stays in doubt."""
+        return [self.backward] if self.backward is not None else self.executions
+
+    @property
     def running_step(self) -> StepRecord | None:
-        return next((found for execution in self.executions if (found := execution.in_doubt)), None)
+        return next((found for execution in self.under_way_now if (found := execution.in_doubt)), None)
 
     def outcomes(self) -> dict[str, Mapping[str, Any]]:
         return self.forward.outcomes if self.forward else {}

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SPECIAL = re.compile(r"[*?\[\\]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """One line.
 
     Attributes:
@@ -29,8 +28,7 @@ class _Rule:
     literal: str
 
 
-@dataclass(frozen=True, slots=True)
-class DockerIgnore:
+class DockerIgnore(NamedTuple):
     """The rules of one file, in its order."""
 
     rules: tuple[_Rule, ...] = ()

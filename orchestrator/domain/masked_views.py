@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BREAK = re.compile(r"\n[ \t]*|\r\n[ \t]*")
@@ -26,8 +26,7 @@ ESCAPES = re.compile(
 """What is taken out of a text before a person sees it, newline and tab apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A text with parts of another one left out.
 
     Attributes:

@@ -144,7 +144,7 @@ class Masker:
         for pattern in (*self._words, *self._patterns):
             found += [(match.start(), *match.span()) for match in pattern.finditer(text) if match.group()]
         present = {hint for hint in _SHAPE_HINTS if hint in text}
-        for hints, pattern in SHAPES:
+        for hints, pattern in SHAPES if present else ():
             if not present.isdisjoint(hints):
                 found += _matches(pattern, text)
         return found

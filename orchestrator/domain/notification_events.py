@@ -5,12 +5,9 @@ Like all in `events.py`, whose `EVENTS` they are in; whoever reads events import
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestrator.domain.events import Event
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReceiverAdded(Event):
     """deploy.json names a receiver that was not known: it is told what happens after this event."""
 
@@ -19,7 +16,6 @@ class ReceiverAdded(Event):
     kind: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotificationsQueued(Event):
     """The receiver is to be told of the events at *positions*; all up to *through* have been looked at."""
 
@@ -29,7 +25,6 @@ class NotificationsQueued(Event):
     positions: list[int]
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeliveryStarted(Event):
     """Intent: from here on the receiver *may* have got the event at *position*.
 
@@ -43,7 +38,6 @@ class DeliveryStarted(Event):
     retry_at: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeliverySucceeded(Event):
     """The receiver has said that it got it."""
 
@@ -54,7 +48,6 @@ class DeliverySucceeded(Event):
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeliveryFailed(Event):
     """It did not get it, or did not say so. *retry_at* is None when it is not tried again."""
 

@@ -9,14 +9,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Record = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideRecord:
+class OutsideRecord(NamedTuple):
     """A record from outside, as it stood in the file; *identity* is `record_identity` of it."""
 
     identity: str

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from orchestrator.domain.events import Event
 
 # --- the stream of decisions, one for each deployment --------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class DecisionGiven(Event):
     """Somebody answered while a living process was at work on the deployment: that one takes the answer over.
 
@@ -27,7 +24,6 @@ class DecisionGiven(Event):
 # --- the slot's own stream ---------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class SlotTaken(Event):
     """The version of this event in the slot's stream is the holder's epoch.
 
@@ -45,7 +41,6 @@ class SlotTaken(Event):
     pid_namespace: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SlotReleased(Event):
     """The claim has ended: with its deployment, or (*by* is set) because a person released it.
 
@@ -67,7 +62,6 @@ class SlotReleased(Event):
 # --- the audit stream ---------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class AnchorFailed(Event):
     """The signed head of event *position* did not reach the command or file that deploy.json names."""
 
@@ -78,7 +72,6 @@ class AnchorFailed(Event):
 # --- the import stream -------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class HistoryImported(Event):
     """A record of deploy.json's history that was written by somebody else; *identity* is its SHA-256.
 
@@ -93,7 +86,6 @@ class HistoryImported(Event):
 # --- a project's configuration stream ----------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConfigurationChanged(Event):
     """deploy.json is not what it was when a command looked at it last; no value of it is here.
 

@@ -5,14 +5,13 @@ Like all in `events.py`, whose `EVENTS` they are in; whoever reads events import
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from orchestrator.domain.events import Event, Json
 
 # --- the validation gate ------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValidationTakenIn(Event):
     """A report that was made elsewhere was handed in (``--validation-report``). *report*: `ValidationReport.to_json`.
 
@@ -24,7 +23,6 @@ class ValidationTakenIn(Event):
     by: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WarningsAccepted(Event):
     """Somebody accepted the warnings *checks* of the report with this *identity* (`ValidationReport.identity`)."""
 
@@ -35,7 +33,6 @@ class WarningsAccepted(Event):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValidationApplied(Event):
     """This report allowed the deployment to begin. *accepted*: the warnings that stood in it."""
 
@@ -49,7 +46,6 @@ class ValidationApplied(Event):
 # --- a validation's own stream ------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValidationStarted(Event):
     """Checks begin. One without `ValidationFinished` was killed midway and counts for nothing.
 
@@ -71,7 +67,6 @@ class ValidationStarted(Event):
     ci: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValidationFixed(Event):
     """``--fix`` changed the project for a check. It is on record before the checks look again."""
 
@@ -79,7 +74,6 @@ class ValidationFixed(Event):
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValidationCheckRecorded(Event):
     """What a check has found. *output*: digest and size of its log."""
 
@@ -92,7 +86,6 @@ class ValidationCheckRecorded(Event):
     output: Json | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ValidationFinished(Event):
     """All checks have ended; what follows, and what exactly was validated (`ValidationReport`)."""
 

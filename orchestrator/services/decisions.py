@@ -10,7 +10,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import NamedTuple
 
 import orjson
 
@@ -32,8 +33,7 @@ STEP_LOOK_S = 0.1
 """Between two looks before a step: steps of milliseconds are not made slower by asking the store in front of each."""
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """An answer that nobody has taken over yet: its version in the stream, when it was given, and what it says."""
 
     version: int

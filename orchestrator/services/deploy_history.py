@@ -64,10 +64,13 @@ def _render(workspace: Workspace, existing: list[dict[str, Any]]) -> list[dict[s
 def _take_in(workspace: Workspace, existing: list[dict[str, Any]]) -> None:
     """Records of others become events, once, all in one append. The file's lock keeps two processes from doing it at once."""
     store, project = workspace.store, workspace.config.project_name
+    others = [record for record in existing if record.get("store_id") != store.store_id]
+    if not others:
+        return
     known = deploy_history.records(store, project, limit=LIMIT)
     outside = outside_records(
         # Masked first: the identity must be that of the record as it is kept and shown.
-        workspace.mask.mask_json(existing),
+        workspace.mask.mask_json(others),
         store_id=store.store_id,
         ours=[record for record in known if record.get("store_id") == store.store_id],
         taken_in=deploy_history.imported_counts(store, project),

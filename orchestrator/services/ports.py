@@ -158,6 +158,10 @@ class Measuring(Protocol):
 
     def command(self, argv: Sequence[str], *, timeout_s: float) -> Measured: ...
 
+    def close(self) -> None:
+        """Stop the commands that still run: nobody waits for what they measure."""
+        ...
+
 
 class CheckLog(Protocol):
     """Runs the commands of one of `validate`'s checks and keeps what they print."""

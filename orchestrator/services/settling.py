@@ -47,7 +47,7 @@ def stop_children(workspace: Workspace, deployment: Deployment) -> Settled | Non
 
 def stop_leftovers(workspace: Workspace, journal: Journal) -> Unrecorded | None:
     """The same for a deployment that is given up: what is known of its step waits for the commit."""
-    for execution in journal.deployment.executions:
+    for execution in journal.deployment.under_way_now:
         record = execution.in_doubt
         if record is None:
             continue

@@ -211,7 +211,8 @@ def _secrets(plan: Plan) -> list[tuple[str, Value]]:
 
 def _variables(step: Step) -> Iterator[Mapping[str, object]]:
     yield step.inputs.get("build_args") or {}
-    yield ((step.inputs.get("release") or {}).get("detail", {}).get("run") or {}).get("env") or {}
+    detail = (step.inputs.get("release") or {}).get("detail", {})
+    yield (detail.get("run") or detail.get("service") or {}).get("env") or {}
 
 
 def has_login(registry: str) -> bool | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.targets import docker_cli as cli
 from orchestrator.targets.base import CommandResult, Query, QueryTimeout, Unreachable
@@ -23,8 +23,7 @@ _NEVER = "0001-01-01"
 _MISSING = re.compile(r"[Nn]o such (?:container|object|image)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(NamedTuple):
     """What ``docker container inspect`` says of one container.
 
     Attributes:
@@ -94,8 +93,7 @@ class Presence(StrEnum):
     NO_ANSWER = "no answer"
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryAnswer:
+class RegistryAnswer(NamedTuple):
     """*problem* says why nobody knows, with the real output; "" when it is THERE or MISSING."""
 
     presence: Presence

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _RANGE = r"\d{1,5}(?:-\d{1,5})?"
 _SPEC = re.compile(
@@ -18,8 +18,7 @@ _SPEC = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class HostPort:
+class HostPort(NamedTuple):
     """One port on the engine's machine. *address* is "" for all addresses."""
 
     address: str

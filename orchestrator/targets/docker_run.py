@@ -17,9 +17,8 @@ again in the same step, so that a failure here leaves no hole. `RunUpdate.probe`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.domain.plan import Step
 from orchestrator.targets import docker_cli as cli
@@ -32,8 +31,7 @@ from orchestrator.targets.docker_slot import DEPLOYMENT, Wanted, is_ours, previo
 from orchestrator.targets.image_config import from_json, secret_refs
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """What is there: the wanted container, if it was made already, and the slot's others."""
 
     wanted: Container | None

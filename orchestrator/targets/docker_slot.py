@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.domain.plan import Release, Slot, Step, canonical_json
 from orchestrator.targets.base import ForeignResource, Outcomes, StepError
@@ -25,8 +24,7 @@ def slot_labels(slot: Slot) -> dict[str, str]:
     return {f"{PREFIX}project": slot.project, f"{PREFIX}environment": slot.environment, f"{PREFIX}target": slot.target}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a step is to bring about: this release, in containers that look like this.
 
     Attributes:

@@ -52,6 +52,8 @@ class FakeWithCanary(FakeTarget):
         wanted = {"deployment": deployment_id, "replicas": step.inputs["replicas"]} if step.kind == CANARY_WEIGHT else None
         if found != wanted:
             return Observation(Answer.NOT_DONE, f"the canary is {found}, not {wanted}")
+        if (deployment_id, step.name) not in {(of, name) for of, name, _ in self.effects()}:
+            return Observation(Answer.NOT_DONE, "no such effect was counted")
         return Observation(Answer.DONE, f"the canary is {found}", _reached(step))
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 KILL_WAIT_S = 5.0
 _TICK_S = 0.02
@@ -167,8 +167,7 @@ def members(group: int, session: int) -> list[ProcessId]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Stopping:
+class _Stopping(NamedTuple):
     fd: int
     stat: _Stat
     group: bool
@@ -243,8 +242,7 @@ def _ended(fd: int, timeout_s: float) -> bool:
     return bool(poll.poll(timeout_s * 1000))
 
 
-@dataclass(frozen=True, slots=True)
-class _Stat:
+class _Stat(NamedTuple):
     state: str
     group: int
     session: int

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.architecture.imports import PACKAGES, ROOT, imported_by, sources
 
@@ -38,31 +37,36 @@ def files() -> Iterator[Path]:
                 yield path
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_has_one_subject_and_says_which(module: str) -> None:
-    text = MODULES[module].read_text(encoding="utf-8")
-    tree = ast.parse(text)
+def test_a_module_has_one_subject_and_says_which() -> None:
+    texts = {module: path.read_text(encoding="utf-8") for module, path in MODULES.items()}
+    trees = {module: ast.parse(text) for module, text in texts.items()}
 
-    assert len(text.splitlines()) <= LONGEST, "split it by subject"
-    assert not tree.body or ast.get_docstring(tree), "say what it is, what it is not, and where to start"
-
-
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith(PACKAGES) and not name.startswith(MAY_PRINT)])
-def test_only_the_edge_prints(module: str) -> None:
-    assert _calls(MODULES[module], {"print"}) == []
+    assert [module for module, text in texts.items() if len(text.splitlines()) > LONGEST] == [], "split it by subject"
+    silent = [module for module, tree in trees.items() if tree.body and not ast.get_docstring(tree)]
+    assert silent == [], "say what it is, what it is not, and where to start"
 
 
-@pytest.mark.parametrize("path", list(python_files()), ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_goes_through_a_shell(path: Path) -> None:
-    assert _calls(path, {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}) == []
-    assert [line for line, name, value in _keywords(path) if name == "shell" and value is not False] == []
+def test_only_the_edge_prints() -> None:
+    quiet = [path for name, path in MODULES.items() if name.startswith(PACKAGES) and not name.startswith(MAY_PRINT)]
+
+    assert [place for path in quiet for place in _calls(path, {"print"})] == []
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name not in MAY_FORK])
-def test_nothing_forks_where_a_lock_may_be_held(module: str) -> None:
+def test_nothing_goes_through_a_shell() -> None:
+    shells = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}
+
+    assert [place for path in python_files() for place in _calls(path, shells)] == []
+    found = [(path, line) for path in python_files() for line, name, value in _keywords(path) if name == "shell" and value]
+    assert found == []
+
+
+def test_nothing_forks_where_a_lock_may_be_held() -> None:
     """A fork without exec would keep the lock of a slot after its holder has died."""
-    assert _calls(MODULES[module], {"os.fork", "os.forkpty", "pty.fork"}) == []
-    assert not {"multiprocessing", "concurrent.futures.process"} & imported_by(MODULES[module], MODULES)
+    holders = [path for name, path in MODULES.items() if name not in MAY_FORK]
+    forking = {"multiprocessing", "concurrent.futures.process"}
+
+    assert [place for path in holders for place in _calls(path, {"os.fork", "os.forkpty", "pty.fork"})] == []
+    assert [path for path in holders if forking & imported_by(path, MODULES)] == []
 
 
 def test_no_file_names_a_registry_or_a_machine() -> None:
@@ -88,22 +92,35 @@ def test_a_shell_and_a_print_are_found(tmp_path: Path) -> None:
     file = tmp_path / "file.py"
     file.write_text("import os, subprocess\nprint('x')\nsubprocess.run('x', shell=True)\nos.system('x')\n", encoding="utf-8")
 
-    assert _calls(file, {"print", "os.system"}) == [2, 4]
-    assert [(line, name) for line, name, _ in _keywords(file)] == [(3, "shell")]
+    assert _calls(file, {"print", "os.system"}) == [f"{file}:2", f"{file}:4"]
+    assert _keywords(file) == [(3, "shell", True)]
 
 
-def _calls(path: Path, names: set[str]) -> list[int]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in names]
+def _calls(path: Path, names: set[str]) -> list[str]:
+    return [f"{path}:{line}" for line, name, _ in _read(path) if name in names]
 
 
-def _keywords(path: Path) -> Iterator[tuple[int, str | None, object]]:
-    """Every keyword of every call: line, name, and its value where that is a constant (else the expression)."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            for keyword in node.keywords:
-                value = keyword.value
-                yield node.lineno, keyword.arg, value.value if isinstance(value, ast.Constant) else value
+def _keywords(path: Path) -> list[tuple[int, str | None, object]]:
+    """Every keyword of every call: line, name, and its value where that is a constant (else True)."""
+    return [(line, name, value) for line, _, keywords in _read(path) for name, value in keywords]
+
+
+@cache
+def _read(path: Path) -> list[tuple[int, str, list[tuple[str | None, object]]]]:
+    """Every call in the file: line, name of what is called, and the keywords."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return [(call.lineno, _called(call.func), [(each.arg, _constant(each.value)) for each in call.keywords]) for call in calls]
+
+
+def _called(function: ast.expr) -> str:
+    """``os.path.join``; "" for what has no such name."""
+    if isinstance(function, ast.Attribute):
+        return f"{_called(function.value)}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _constant(value: ast.expr) -> object:
+    return value.value if isinstance(value, ast.Constant) else True
 
 
 def _naming(path: Path) -> Iterator[tuple[int, str]]:

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from eventstore.reading import open_read_only
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.ids import id_of
 from orchestrator.services.repository import fold
+from tests.crash.victims import Victims
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 120
@@ -41,11 +40,13 @@ class World:
     """One project, and what was there when the round began.
 
     Attributes:
+        effect_s: How long an effect of the suite's own programs takes: enough to be killed in its middle, where that is wanted.
         env: Given to every process of it.
         notes: The scenario's own.
     """
 
     root: Path
+    effect_s: float = 0.0
     env: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     round: int = 0
@@ -53,6 +54,7 @@ class World:
     before: int = 0
     effects_before: list[str] = field(default_factory=list)
     live_before: str = ""
+    victims: Victims | None = None
 
     @property
     def project(self) -> Path:
@@ -82,17 +84,13 @@ class World:
             "XDG_STATE_HOME": str(self.root / "state"),
             "POP_DEPLOY_ACTOR": "ann",
         }
-        done = subprocess.run(
-            [sys.executable, str(HERE / "victim.py"), *words],
-            cwd=self.project,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(errors="replace"))
+        self.victims = self.victims or Victims(self.root / "output")
+        code, output = self.victims.run(words, self.project, environ, TIMEOUT_S)
+        return Ran(code, output.decode(errors="replace"))
+
+    def close(self) -> None:
+        if self.victims is not None:
+            self.victims.close()
 
     def appends(self) -> list[str]:
         """One line an append so far: category and event types."""
@@ -106,12 +104,13 @@ class World:
         url = self.env.get("POP_DEPLOY_STORE")
         return open_postgres_read_only(url, projections) if url else open_read_only(str(self.data / "events.db"), projections)
 
-    def deployments(self) -> list[Deployment]:
-        """All deployments in the order in which they began; checks the hash chain on the way."""
+    def deployments(self, skipped: int = 0) -> list[Deployment]:
+        """The deployments in the order in which they began, without the first *skipped*; checks the hash chain on the way."""
         store = self.reader()
-        chain.verify(store.read_all())
-        streams = dict.fromkeys(event.stream for event in store.read_all() if event.stream.startswith("deployment-"))
-        found = [fold(store, id_of(stream))[0] for stream in streams]
+        events = list(store.read_all())
+        chain.verify(events)
+        streams = dict.fromkeys(event.stream for event in events if event.stream.startswith("deployment-"))
+        found = [fold(store, id_of(stream))[0] for stream in list(streams)[skipped:]]
         store.close()
         return found
 

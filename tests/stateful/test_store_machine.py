@@ -15,6 +15,7 @@ from eventstore.memory import MemoryEventStore
 from eventstore.reading import open_read_only
 from eventstore.sqlite import SqliteEventStore
 from tests.contract.event_store_examples import NOON, Clock, PoisonedError, Steps, Versions, event
+from tests.quick import part
 
 STREAMS = st.sampled_from(["deployment-1", "deployment-2", "slot-a", "Deployment-1", "ünï"])
 TYPES = ["StepSucceeded", "StepFailed", "Unrelated", "Poisoned"]
@@ -141,7 +142,7 @@ def _outcome(call: Callable[[EventStore], Any], store: EventStore) -> tuple[str,
 
 TestStores = Stores.TestCase
 TestStores.settings = settings(
-    max_examples=100,
+    max_examples=part(100),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

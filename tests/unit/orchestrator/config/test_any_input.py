@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.config import ConfigError, ProjectConfig, default_target, parse, resolve, rules
 from orchestrator.config.reading import MAX_BYTES
+from tests.quick import part
 from tests.unit.orchestrator.config.sample_kinds import KINDS, with_box
 
 OUR_KEYS = st.sampled_from(
@@ -87,25 +88,25 @@ def test_the_complete_document_is_right_before_it_is_spoiled() -> None:
     assert read_or_refuse(json.dumps(COMPLETE).encode()) is not None
 
 
-@settings(deadline=None)
+@settings(max_examples=part(100), deadline=None)
 @given(st.binary())
 def test_any_bytes(raw: bytes) -> None:
     read_or_refuse(raw)
 
 
-@settings(deadline=None)
+@settings(max_examples=part(100), deadline=None)
 @given(st.dictionaries(OUR_KEYS | st.text(), VALUES))
 def test_any_object(document: dict[str, Any]) -> None:
     read_or_refuse(json.dumps(document).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=part(300), deadline=None)
 @given(st.sampled_from(paths(COMPLETE)), VALUES)
 def test_a_right_document_with_one_value_spoiled(path: tuple[Any, ...], value: Any) -> None:
     read_or_refuse(json.dumps(replaced(COMPLETE, path, value)).encode())
 
 
-@settings(deadline=None)
+@settings(max_examples=part(100), deadline=None)
 @given(st.integers(min_value=0, max_value=len(json.dumps(COMPLETE))))
 def test_a_right_document_cut_off(length: int) -> None:
     read_or_refuse(json.dumps(COMPLETE).encode()[:length])

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from orchestrator.config import ConfigError
 from orchestrator.config.schema import json_schema, schema_text, write_schema
+from tests.quick import part
 from tests.unit.orchestrator.config.sample_kinds import KINDS, read, with_box
 from tests.unit.orchestrator.config.test_any_input import COMPLETE, VALUES, paths, read_or_refuse, replaced
 
@@ -100,7 +101,7 @@ def test_refuses_what_the_reader_refuses(document: dict[str, Any]) -> None:
     assert list(VALIDATOR.iter_errors(document)) != []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=part(300), deadline=None)
 @given(st.sampled_from(paths(COMPLETE)), VALUES)
 def test_accepts_every_document_that_the_reader_accepts(path: tuple[Any, ...], value: Any) -> None:
     document = replaced(COMPLETE, path, value)

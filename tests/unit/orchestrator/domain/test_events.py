@@ -28,16 +28,33 @@ def test_what_has_happened_cannot_be_changed(event: type[Event]) -> None:
     made = _example(event)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(made, dataclasses.fields(event)[0].name, "else")
+        setattr(made, dataclasses.fields(made)[0].name, "else")
 
 
 def test_an_event_is_stored_under_its_own_name() -> None:
     assert all(event.__name__ == name and issubclass(event, Event) for name, event in EVENTS.items())
 
 
+def test_the_first_event_of_a_class_is_like_all_others() -> None:
+    class SomethingHappened(Event):
+        """A class of which there is no event yet."""
+
+        what: str
+        where: list[str] = dataclasses.field(default_factory=list)
+
+    EVENTS.pop("SomethingHappened")
+
+    first, second = SomethingHappened(what="a"), SomethingHappened(what="a")
+
+    assert first == second and hash(first.what) and first.where is not second.where
+    assert repr(first) == repr(second) and "what='a', where=[]" in repr(first)
+    with pytest.raises(TypeError, match="nothing"):
+        SomethingHappened(what="a", nothing=1)  # type: ignore[call-arg]
+
+
 def _example(event: type[Event]) -> Event:
     hints = typing.get_type_hints(event)
-    return event(**{field.name: _value(hints[field.name]) for field in dataclasses.fields(event)})
+    return event(**{name: _value(hint) for name, hint in hints.items() if typing.get_origin(hint) is not typing.ClassVar})
 
 
 def _value(hint: Any) -> Any:
