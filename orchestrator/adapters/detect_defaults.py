@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.adapters.detect import DetectedTarget, project_name, slug
 from orchestrator.adapters.detect_docker import TAGS
+from orchestrator.adapters.detect_published import kubernetes_config
 
 WHY = "not detected here: default fields, complete them"
 
@@ -42,6 +43,6 @@ DEFAULTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "netlify": lambda _project: {"production": True},
     "github_releases": lambda _project: {"generate_notes": True, "draft": False, "prerelease": False, "assets": []},
     "swarm": lambda project: {"image_name": slug(project), "service": slug(project), "replicas": 1},
-    "kubernetes": lambda project: {"image_name": slug(project), "deployment": slug(project), "container": slug(project)},
+    "kubernetes": lambda project: kubernetes_config(slug(project), "k8s"),
 }
 """Kind to the configuration of a project with the given name."""

@@ -81,10 +81,15 @@ def kubernetes(project_dir: Path, project: str) -> Found | None:
     return None
 
 
+def kubernetes_config(project: str, manifests: str) -> dict[str, Any]:
+    """Context and namespace are guesses that the user has to look at: nothing is deployed to whatever happens to be current."""
+    return {"image_name": project, "context": project, "namespace": project, "manifests": manifests, "deployment": project}
+
+
 def _kubernetes(project: str, directory: str, manifest: str) -> dict[str, Any]:
     names = {"deployment": _NAME.search(manifest), "container": _CONTAINER.search(manifest)}
     known = {key: match[1] for key, match in names.items() if match}
-    return {"image_name": project, "manifests": f"{directory}/", **known}
+    return {**kubernetes_config(project, f"{directory}/"), **known}
 
 
 def _off(config: dict[str, Any]) -> dict[str, Any]:

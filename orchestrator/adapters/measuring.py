@@ -6,14 +6,18 @@ Prometheus: `HTTP API, instant queries <https://prometheus.io/docs/prometheus/la
 from __future__ import annotations
 
 import json
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from orchestrator.adapters.http_direct import connection, hang_up_after, path, refusal
 from orchestrator.adapters.query import SubprocessQuery
+from orchestrator.adapters.signals import StopFlag
 from orchestrator.domain.errors import PopDeployError
 from orchestrator.targets.canary import Measured
 
@@ -21,14 +25,18 @@ if TYPE_CHECKING:
     from http.client import HTTPResponse
 
 MAX_BODY_BYTES = 1 << 20
+_STOPPED_S = 1.0
+"""A killed command is gone in milliseconds; one that cannot be killed keeps nobody."""
 
 
 class Measurements:
     """Implements `services.ports.Measuring`; may be asked from several threads at once."""
 
     def __init__(self, project_dir: Path) -> None:
-        # No stop flag: a signal ends the watch in the main thread, and these have deadlines of their own.
-        self._query = SubprocessQuery(project_dir)
+        self._project_dir = project_dir
+        # Not that of the process: a signal ends the watch in the main thread, and that closes these.
+        self._running: set[StopFlag] = set()
+        self._lock, self._closed = Lock(), False
 
     def http(self, urls: Sequence[str], *, expect_status: int, timeout_s: float) -> Measured:
         """GET every one of *urls*; the value is the slowest answer's time in milliseconds."""
@@ -64,7 +72,8 @@ class Measurements:
 
     def command(self, argv: Sequence[str], *, timeout_s: float) -> Measured:
         """The number that *argv* prints."""
-        result = self._query(argv, timeout_s=timeout_s)
+        with self._stoppable() as stop:
+            result = SubprocessQuery(self._project_dir, stop)(argv, timeout_s=timeout_s)
         if not result.ok:
             said = (result.stderr.strip() or result.stdout.strip()).rpartition("\n")[2]
             return Measured(error=f"{argv[0]}: exit {result.exit_code}{f': {said}' if said else ''}")
@@ -76,6 +85,30 @@ class Measurements:
         except ValueError:
             return Measured(error=f"{argv[0]}: expected one number, got {printed[:100]!r}")
 
+    def close(self) -> None:
+        """Stop the commands that still run: each is asked from a thread of its own, which raises Interrupted."""
+        with self._lock:
+            self._closed = True
+            for stop in self._running:
+                stop.set(signal.SIGTERM)
+        until = time.monotonic() + _STOPPED_S
+        while self._running and time.monotonic() < until:
+            time.sleep(0.005)
+
+    @contextmanager
+    def _stoppable(self) -> Iterator[StopFlag]:
+        stop = StopFlag()
+        with self._lock:
+            self._running.add(stop)
+            if self._closed:
+                stop.set(signal.SIGTERM)
+        try:
+            yield stop
+        finally:
+            with self._lock:
+                self._running.discard(stop)
+                stop.close()
+
 
 class _NoAnswer(PopDeployError):
     """Nothing answered, or not with HTTP."""
@@ -84,20 +117,26 @@ class _NoAnswer(PopDeployError):
 def _get(url: str, timeout_s: float) -> tuple[int, bytes]:
     from http.client import HTTPException
 
-    parts = urlsplit(url)
+    parts, began = urlsplit(url), time.monotonic()
     asked = connection(parts, timeout_s)
     try:
         asked.connect()
         with hang_up_after(timeout_s, asked):
             asked.request("GET", path(parts), headers={"Accept": "*/*", "Connection": "close"})
             answer: HTTPResponse = asked.getresponse()
-            return answer.status, answer.read(MAX_BODY_BYTES)
-    except OSError as problem:
-        raise _NoAnswer(f"{_place(url)}: {refusal(problem, timeout_s)}") from problem
-    except HTTPException as problem:
-        raise _NoAnswer(f"{_place(url)}: no HTTP answer ({type(problem).__name__})") from problem
+            body = answer.read(MAX_BODY_BYTES)
+    except (OSError, HTTPException) as problem:
+        late = TimeoutError() if time.monotonic() - began >= timeout_s else problem  # we hung up ourselves
+        said = refusal(late, timeout_s) if isinstance(late, OSError) else f"no HTTP answer ({type(late).__name__})"
+        raise _NoAnswer(f"{_place(url)}: {said}") from problem
     finally:
         asked.close()
+    # A body that ends too early is no mistake to http.client when it is asked for so many bytes.
+    if time.monotonic() - began >= timeout_s:
+        raise _NoAnswer(f"{_place(url)}: {refusal(TimeoutError(), timeout_s)}")
+    if answer.length and len(body) < MAX_BODY_BYTES:
+        raise _NoAnswer(f"{_place(url)}: its answer breaks off")
+    return answer.status, body
 
 
 def _value(data: Any) -> Measured:

@@ -57,30 +57,35 @@ class _Watch:
         )
         self._own_from = len(self._samples)
         self._recorded = len(self._samples)
-        self._batch_began = self._clock.monotonic()
+        self._batch_began = self._began = self._clock.monotonic()
+        self._spent_s = self._own_since = self._own_until = 0.0
 
     def run(self) -> StepOutcome:
         first = self._first_weight_at()
+        self._began, self._spent_s = self._clock.monotonic(), self._since(first)
         target = cast("CanaryTarget", self._road.target)
         try:
             with Sampling(self._road, target, self._run, self._checks, since=first) as sampling:
-                return self._watched(sampling, first)
+                return self._watched(sampling)
         except Interrupted:
             self._flush()  # whoever resumes watches for what is left of the time only
             raise
 
-    def _watched(self, sampling: Sampling, first: datetime) -> StepOutcome:
+    def _watched(self, sampling: Sampling) -> StepOutcome:
         judgement = Judgement(Ruling.WAIT, "nothing was measured yet")
         while True:
             self._obey()
             taken = sampling.take()
             if taken:
                 judgement = self._judged(taken)
-            if (done := self._done(judgement, first)) is not None:
+            if (done := self._done(judgement)) is not None:
                 return done
             self._clock.sleep(LOOK_S)
 
     def _judged(self, taken: Sequence[Sample]) -> Judgement:
+        self._own_until = self._clock.monotonic()
+        if len(self._samples) == self._own_from:
+            self._own_since = self._own_until
         self._samples += taken
         judgement = judge(self._checks, self._samples, pauses_from=self._journal.deployment.known_samples)
         bad = any(one.verdict is not Verdict.PASS for one in taken)
@@ -92,14 +97,14 @@ class _Watch:
                 self._run.progress(f"{one.check}: {one.verdict.replace('_', ' ')}: {one.message}")
         return judgement
 
-    def _done(self, judgement: Judgement, first: datetime) -> StepOutcome | None:
+    def _done(self, judgement: Judgement) -> StepOutcome | None:
         """What ends the watch, or None. What failed comes before what a person said, and both before the time."""
         if judgement.ruling is Ruling.FAIL:
             self._flush()
             raise StepError(f"the canary failed: {judgement.reason}", effect=False)
         if (promoted := self._promoted()) is not None:
             return promoted
-        if self._deadline_passed(first):
+        if self._deadline_passed():
             deadline = f"the canary was not promoted within {self._run.step.inputs['deadline_s']:g} s (deadline_s)"
             if self._run.step.inputs["on_deadline"] == "rollback":
                 self._flush()
@@ -163,11 +168,14 @@ class _Watch:
         self._recorded, self._batch_began = len(self._samples), self._clock.monotonic()
 
     def _watched_s(self) -> float:
-        return self._before_s + watched_s([self._samples[self._own_from :]])
+        """By the clock that nobody sets: a wall clock that is set back would make the pause, and the deadline, longer."""
+        return self._before_s + self._own_until - self._own_since
 
-    def _deadline_passed(self, first: datetime) -> bool:
-        now = datetime.fromisoformat(self._clock.now())
-        return (now - first).total_seconds() > float(self._run.step.inputs["deadline_s"])
+    def _deadline_passed(self) -> bool:
+        return self._spent_s + self._clock.monotonic() - self._began > float(self._run.step.inputs["deadline_s"])
+
+    def _since(self, first: datetime) -> float:
+        return max(0.0, (datetime.fromisoformat(self._clock.now()) - first).total_seconds())
 
     def _first_weight_at(self) -> datetime:
         records = self._road.execution.records.values()

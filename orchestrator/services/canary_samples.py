@@ -65,8 +65,9 @@ class Sampling:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        # What is still asked has a deadline of its own, and changes nothing.
+        # Requests that are still under way have a deadline of their own; a command could be left behind, and is stopped.
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._measuring.close()
 
     def take(self) -> list[Sample]:
         """What was measured since the last time. Asks what is due now; waits for the target only."""

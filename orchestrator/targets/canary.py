@@ -133,7 +133,7 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """*reason* is for people. `GOOD` and `WAIT` differ in whether every check has its `min_samples`."""
+    """*reason* is for people. `GOOD` and `WAIT` differ in whether every check has its `min_samples`, one of them good."""
 
     ruling: Ruling
     reason: str
@@ -175,7 +175,7 @@ def judge(checks: Iterable[CanaryCheck], samples: Sequence[Sample], *, pauses_fr
     """What all *samples* of a canary, in the order they were taken, say of it.
 
     A failed canary comes before everything else, and what cannot be known is never taken for good: a check without `min_samples`
-    values has the canary wait.
+    values, or of which none has passed, has the canary wait.
 
     Args:
         pauses_from: Index in *samples*: somebody has let the canary go on when there were so many, and knows what they were like.
@@ -203,12 +203,7 @@ def judge(checks: Iterable[CanaryCheck], samples: Sequence[Sample], *, pauses_fr
             return Judgement(Ruling.FAIL, _failed(one, count, rule))
     if pause:
         return Judgement(Ruling.PAUSE, pause)
-    missing = [
-        f"{name} has {seen[name].taken} of {rule.min_samples} samples"
-        for name, rule in rules.items()
-        if seen[name].taken < rule.min_samples
-    ]
-    if missing:
+    if missing := [said for name, rule in rules.items() if (said := _missing(name, seen[name], rule))]:
         return Judgement(Ruling.WAIT, ", ".join(missing))
     return Judgement(Ruling.GOOD, ", ".join(f"{name} {_tally(count)}" for name, count in seen.items()))
 
@@ -247,6 +242,13 @@ class _Seen:
         self.taken += one.verdict in (Verdict.PASS, Verdict.FAIL)
         self.passed += one.verdict is Verdict.PASS
         self.failed += one.verdict is Verdict.FAIL
+
+
+def _missing(name: str, count: _Seen, rule: _Rule) -> str:
+    """What keeps *name* from being good, or "". Failed samples that are let pass prove nothing either."""
+    if count.taken < rule.min_samples:
+        return f"{name} has {count.taken} of {rule.min_samples} samples"
+    return "" if count.passed else f"{name} has not passed yet"
 
 
 def _tally(count: _Seen) -> str:

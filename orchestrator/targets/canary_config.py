@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
+from urllib.parse import urlsplit
 
 _COUNT = {"minimum": 0, "maximum": 10_000}
 _SOME = {"minimum": 1, "maximum": 10_000}
@@ -47,6 +48,12 @@ class Prometheus:
     url: str
     query: str
 
+    def __post_init__(self) -> None:
+        if not _can_be_asked(self.url):
+            raise ValueError("url: expected an http or https URL without a user or password in it: it is recorded")
+        if not self.query.strip():
+            raise ValueError("query: expected one, got an empty text")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSample:
@@ -61,7 +68,7 @@ class HttpSample:
     path: str = "/"
     port: int | None = field(default=None, metadata={"minimum": 1, "maximum": 65_535})
     expect_status: int = field(default=200, metadata={"minimum": 100, "maximum": 599})
-    timeout_s: float = 5.0
+    timeout_s: float = field(default=5.0, metadata={"minimum": 0.1, "maximum": 60})
 
     def __post_init__(self) -> None:
         if not self.path.startswith("/") or any(not " " < char < "\x7f" for char in self.path):
@@ -80,7 +87,7 @@ class CanaryCheck:
         interval_s: From one sample to the next.
         failure_limit: So many failed samples are let pass; one more ends the canary.
         consecutive_error_limit: So many samples in a row that could not be taken are let pass.
-        min_samples: Fewer that passed or failed prove nothing: the canary waits for them.
+        min_samples: Fewer that passed or failed prove nothing: the canary waits for them, and for one that passed.
         no_data: What a sample without a value, and one error more than let pass, leads to: a failed canary, or a pause for a
             person.
     """
@@ -111,6 +118,8 @@ class CanaryCheck:
             raise ValueError("expected min, max or max_ratio_to_stable, got none of them")
         if self.command is not None and not self.command:
             raise ValueError("command: expected an argument list, got an empty one")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min: nothing is at least {self.min:g} and at most {self.max:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +146,8 @@ class Canary:
         names = [check.name for check in self.checks]
         if len(set(names)) < len(names):
             raise ValueError("checks: expected a name of its own for each")
-        if self.planned_s > self.deadline_s:
-            raise ValueError(f"deadline_s: the pauses alone take {self.planned_s:g} s, more than {self.deadline_s:g}")
+        if self.planned_s >= self.deadline_s:
+            raise ValueError(f"deadline_s: expected more than {self.planned_s:g}, which the pauses alone take")
 
     @property
     def road(self) -> tuple[Weight | Pause, ...]:
@@ -152,5 +161,17 @@ class Canary:
 
 
 def _require_rising(weights: Sequence[float]) -> None:
-    if any(later <= earlier for earlier, later in pairwise(weights)):
-        raise ValueError(f"steps: expected rising weights, got {', '.join(f'{weight:g}' for weight in weights)}")
+    shown = [f"{weight:g}" for weight in weights]  # as the steps are named: two of one name cannot be told apart
+    if any(later <= earlier for earlier, later in pairwise(weights)) or len(set(shown)) < len(shown):
+        raise ValueError(f"steps: expected rising weights, got {', '.join(shown)}")
+
+
+def _can_be_asked(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return (
+        bool(usable) and url.isprintable() and " " not in url and parts.username is None and not (parts.query or parts.fragment)
+    )

@@ -90,7 +90,7 @@ class Scenario:
 
     def outcome(self, world: World) -> object:
         """Everything that must be equal in every round, with this round's version called NEW and the one before it OLD."""
-        deployments = world.deployments()[self.settled(world) :]
+        deployments = world.deployments(self.settled(world))
         said = {
             "states": [(found.requested.version, str(found.state), bool(found.effect)) for found in deployments],
             "history": world.history()[:2],
@@ -187,11 +187,11 @@ def write_programs(world: World, port: int) -> None:
     note = f"def note(line):\n    with open({log}, 'a') as log:\n        log.write(line + '\\n')\n"
     version = "import json, pathlib\nversion = json.loads(pathlib.Path('package.json').read_text())['version']\n"
     (project / "build.py").write_text(
-        f"{note}{version}import time\ntime.sleep(0.25)\n"
+        f"{note}{version}import time\ntime.sleep({world.effect_s})\n"
         "pathlib.Path('public/version').write_text(version)\nnote('build ' + version)\n"
     )
     (project / "hook.py").write_text(
-        f"{note}{version}import sys, time\ntime.sleep(0.2)\nnote('hook ' + sys.argv[1] + ' ' + version)\n"
+        f"{note}{version}import sys, time\ntime.sleep({world.effect_s})\nnote('hook ' + sys.argv[1] + ' ' + version)\n"
     )
     (project / "public" / "serve.py").write_text(
         f"{note}import http.server, pathlib\nversion = pathlib.Path('version').read_text()\nnote('start ' + version)\n"
@@ -215,8 +215,8 @@ class Fake(Scenario):
         config = {
             "dir": str(world.root / "fake"),
             "steps": [
-                {"name": "one", "delay_s": 0.2},
-                {"name": "two", "child": True, "delay_s": 0.25},
+                {"name": "one", "delay_s": world.effect_s},
+                {"name": "two", "child": True, "delay_s": world.effect_s},
                 {"name": "three", "live": True},
             ],
             "bad_versions": [f"1.1.{number}broken" for number in range(40)],
@@ -235,6 +235,37 @@ class Fake(Scenario):
 
     def live(self, world: World) -> str:
         return str(json.loads((world.root / "fake" / "live.json").read_text())["release"]["version"])
+
+
+@dataclass(frozen=True)
+class FakeCanary(Fake):
+    """The same with a canary of two weights before it, whose check measures *errors*: 1 is too much, and is let pass once."""
+
+    words: tuple[str, ...] = CANARY
+    errors: int = 0
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"canary.weight", "canary.watch", "canary.remove"})
+
+    def document(self, world: World) -> dict[str, Any]:
+        document = super().document(world)
+        (world.project / "errors").write_text(str(self.errors))
+        check = {"name": "errors", "command": ["cat", "errors"], "max": 0, "interval_s": 0.1, "failure_limit": 1}
+        config = document["targets"]["fake"]["config"]
+        config["canary"] = {"steps": [{"weight": 10}, {"pause_s": 0.2}, {"weight": 50}], "checks": [check]}
+        config["steps"] = [{"name": "one"}, {"name": "two", "live": True}]
+        return document
+
+    def prepare(self, world: World) -> None:
+        super().prepare(world)
+        # deploy.json shows the release before, too: that of every round is a canary's.
+        self.set_version(world, "1.0.1")
+        done = world.run(*CANARY)
+        assert done.code == self.code, done.output
+
+    def effects(self, world: World) -> list[str]:
+        """With what is left of a canary."""
+        left = [path.name for path in (world.root / "fake").glob("canary.*")]
+        return [*super().effects(world), *left]
 
 
 @dataclass(frozen=True)
@@ -341,7 +372,8 @@ def both_ends(kind: type[Scenario], name: str) -> tuple[Scenario, ...]:
 
 SCENARIOS: tuple[Scenario, ...] = (
     *both_ends(Fake, "fake"),
-    Fake("fake canary", words=CANARY),
+    FakeCanary("fake canary"),
+    FakeCanary("fake canary that fails", errors=1, code=6),
     *both_ends(Local, "local"),
     *both_ends(Docker, "docker"),
     LocalWithoutService("local without service"),

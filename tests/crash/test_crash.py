@@ -16,13 +16,19 @@ from pathlib import Path
 import pytest
 
 from orchestrator.targets.registry import deployable
-from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash import kubernetes_scenarios, scenarios, swarm_scenarios
+from tests.crash.scenarios import Scenario
+from tests.crash.victim import DURING_S
 from tests.crash.world import Ran, World
 
+SCENARIOS = (*scenarios.SCENARIOS, *kubernetes_scenarios.SCENARIOS, *swarm_scenarios.SCENARIOS)
+
 SIDES = ("before", "after", "during")
+EFFECT_S = 2 * DURING_S
 SQLITE, POSTGRES = "sqlite", "postgres"
 # What a target does with an engine does not depend on where the events are: those scenarios run on PostgreSQL when asked for.
-_ON_POSTGRES = SCENARIOS if os.environ.get("CRASH_ALL") else [scenario for scenario in SCENARIOS if scenario.target != "docker"]
+_ENGINES = ("docker", "kubernetes", "swarm")
+_ON_POSTGRES = SCENARIOS if os.environ.get("CRASH_ALL") else [each for each in SCENARIOS if each.target not in _ENGINES]
 ROUNDS = [
     *(pytest.param(scenario, SQLITE, id=scenario.name) for scenario in SCENARIOS),
     *(pytest.param(each, POSTGRES, id=f"{each.name}-{POSTGRES}", marks=pytest.mark.postgres) for each in _ON_POSTGRES),
@@ -42,7 +48,7 @@ def test_every_kill_converges_to_the_undisturbed_end(
     record_property: Callable[[str, object], None],
 ) -> None:
     scenario.require(request)
-    world = World(tmp_path)
+    world = World(tmp_path, effect_s=EFFECT_S if side == "during" else 0.0)
     if store == POSTGRES:
         world.env["POP_DEPLOY_STORE"] = request.getfixturevalue("postgres_url")
     world.project.mkdir()
@@ -61,6 +67,7 @@ def test_every_kill_converges_to_the_undisturbed_end(
             assert world.claims() == []
     finally:
         scenario.clean(world)
+        world.close()
     record_property("crash_points", len(points))
 
 
@@ -106,7 +113,7 @@ def recover(world: World, scenario: Scenario, killed: Ran) -> None:
 
 def next_command(world: World, scenario: Scenario) -> tuple[str, ...] | None:
     """`resume` what is under way, go on with what was only requested, or begin again where nothing is on record."""
-    begun = world.deployments()[scenario.settled(world) :]
+    begun = world.deployments(scenario.settled(world))
     if not begun:
         return scenario.words
     last = begun[-1]

@@ -210,7 +210,12 @@ def test_pip_audit_answers_or_says_why_not(project: Path, monkeypatch: pytest.Mo
 def test_a_cluster_that_is_not_there_is_a_skip(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/dev/null")
     files(project, {"k8s/web.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\n"})
-    targets = {"web": {"type": "kubernetes", "config": {"manifests": "k8s", "namespace": "shop"}}}
+    targets = {
+        "web": {
+            "type": "kubernetes",
+            "config": {"image_name": "web", "context": "prod", "deployment": "web", "manifests": "k8s", "namespace": "shop"},
+        }
+    }
 
     found = manifests.look(subject(project, targets=targets))
 

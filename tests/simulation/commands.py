@@ -112,6 +112,10 @@ def resume(deployment_id: str | None) -> Command:
     return lambda place: running.resume(deployment_id, _given(place))
 
 
+def promote(deployment_id: str, *, full: bool) -> Command:
+    return lambda place: running.promote(deployment_id, _given(place), full=full)
+
+
 def abort(deployment_id: str) -> Command:
     return _answer(
         deployment_id, lambda workspace, journal, ui_: answering.abort(workspace, journal, ui_, "as the seed says", 0.0)

@@ -62,7 +62,19 @@ def _play(world: World) -> None:
     names = ACTORS[: world.random.choice([1, 2, 2, 3])]
     each = world.random.randint(2, 5)
     _begin_well(world)
-    world.stage.play([partial(Actor(world, name).play, each) for name in names])
+    actors = [Actor(world, name) for name in names]
+    if len(actors) > 1 and world.random.random() < 0.2:
+        _begin_canary(world, actors, each)
+    else:
+        world.stage.play([partial(actor.play, each) for actor in actors])
+
+
+def _begin_canary(world: World, actors: list[Actor], each: int) -> None:
+    """One has a canary up, and the others find it there."""
+    first, *others = actors
+    target = world.random.choice(world.slots).target
+    command = f"execute {target} as a canary", commands.execute(target, mode="canary", yes=True)
+    world.stage.play([partial(first.play, each, command), *(partial(other.find_canary, each) for other in others)])
 
 
 def _begin_well(world: World) -> None:
@@ -80,15 +92,26 @@ class Actor:
     def __init__(self, world: World, name: str) -> None:
         self._world, self._random, self._name = world, world.random, name
 
-    def play(self, times: int) -> None:
+    def find_canary(self, times: int) -> None:
+        for _ in range(500):
+            if self._watched():
+                break
+            self._world.stage.turn(1.0)
+        self.play(times)
+
+    def play(self, times: int, first: tuple[str, Command] | None = None) -> None:
         for _ in range(times):
-            what, command = self._chosen()
+            what, command = first or self._chosen()
+            first = None
             alone = self._random.random() < 0.7
             invoke(self._world, self._name, what, command, self._random.choice(VERSIONS), interactive=not alone)
             self._world.stage.turn()
 
     def _chosen(self) -> tuple[str, Command]:
         known = self._world.invariants.begun
+        watched = self._watched()
+        if watched and self._random.random() < 0.5:
+            return self._canary(self._random.choice(watched))
         if not known or self._random.random() < 0.45:
             return self._new()
         begun = [one for one in known if self._world.invariants.deployment(one).under_way]
@@ -97,15 +120,28 @@ class Actor:
 
     def _new(self) -> tuple[str, Command]:
         random, target = self._random, self._random.choice(self._world.slots).target
-        given: dict[str, Any] = {"mode": random.choice(["deploy"] * 8 + ["dry_run", None])}
+        given: dict[str, Any] = {"mode": random.choice(["deploy"] * 5 + ["canary"] * 5 + ["dry_run", None])}
         if random.random() < 0.15:
             return f"prepare {target} {given}", commands.prepare(target, **given)
         if len(self._world.slots) > 1 and random.random() < 0.15:
             return f"execute --all {given}", commands.execute(all_targets=True, yes=True, **given)
         if random.random() < 0.2:
             given["wait_s"] = random.choice([0.5, 3.0])
-        given |= {"yes": random.random() < 0.9, "dry_run": random.random() < 0.05}
+        given |= {"yes": random.random() < 0.9, "dry_run": random.random() < 0.05, "supersede": random.random() < 0.2}
         return f"execute {target} {given}", commands.execute(target, **given)
+
+    def _watched(self) -> list[str]:
+        """Deployments whose canary waits for time or for a person."""
+        invariants = self._world.invariants
+        return [one for one in invariants.begun if invariants.deployment(one).canary_watched is not None]
+
+    def _canary(self, deployment_id: str) -> tuple[str, Command]:
+        """What people do while a canary is watched."""
+        deployment = self._world.invariants.deployment(deployment_id)
+        if self._random.random() < 0.7:
+            return self._random.choice([self._promote, self._promote, self._abort])(deployment_id, deployment)
+        given: dict[str, Any] = {"mode": self._random.choice(["deploy", "canary"]), "yes": True, "supersede": True}
+        return f"execute {deployment.target} {given}", commands.execute(str(deployment.target), **given)
 
     def _about(self, deployment_id: str, deployment: Deployment) -> tuple[str, Command]:
         """Something that makes sense, mostly; the others are refused, and must be."""
@@ -129,6 +165,10 @@ class Actor:
 
     def _go_on(self, deployment_id: str, deployment: Deployment) -> tuple[str, Command]:
         return f"execute {deployment_id}", commands.go_on(deployment_id, yes=self._random.random() < 0.8)
+
+    def _promote(self, deployment_id: str, deployment: Deployment) -> tuple[str, Command]:
+        full = self._random.random() < 0.3
+        return f"promote {deployment_id}{' in full' if full else ''}", commands.promote(deployment_id, full=full)
 
     def _abort(self, deployment_id: str, deployment: Deployment) -> tuple[str, Command]:
         return f"abort {deployment_id}", commands.abort(deployment_id)

@@ -58,6 +58,7 @@ class Invariants:
         self._verified: dict[Slot, dict[str, Release]] = {}
         self._ever_verified: set[tuple[Slot, str | None]] = set()
         self._left: dict[Slot, str] = {}
+        self._released: set[str] = set()
         self._head = Head(0, GENESIS)
 
     # --- what the simulation itself asks ------------------------------------------
@@ -122,11 +123,17 @@ class Invariants:
     def true_code(self, process: Process, what: str, code: int) -> None:
         """The exit code of a command says what became of the deployments that it wrote to."""
         wanted = _STATES_OF.get(code)
-        if wanted is None or not what.startswith(("execute", "resume")):
+        if wanted is None or not what.startswith(("execute", "resume", "promote")):
             return
-        fitting = [state in wanted or self._went_back_on_purpose(one, code) for one, state in process.left.items()]
+        meant = {one: state for one, state in process.left.items() if code != errors.DONE or not self._superseded(one)}
+        fitting = [state in wanted or self._went_back_on_purpose(one, code) for one, state in meant.items()]
         if fitting and not (all(fitting) if code == errors.DONE else any(fitting)):
             raise Violation(f"{what}: exit code {code}, and { ({one: str(state) for one, state in process.left.items()}) }")
+
+    def _superseded(self, deployment_id: str) -> bool:
+        """It was given up for another one, of which the command speaks."""
+        aborted = self.deployment(deployment_id).aborted
+        return aborted is not None and aborted.reason.startswith("superseded by")
 
     def _went_back_on_purpose(self, deployment_id: str, code: int) -> bool:
         """A way back that a person chose has succeeded: 0, whoever finishes it."""
@@ -177,9 +184,10 @@ class Invariants:
             self._left[deployment.slot] = deployment.id
 
     def _by_the_holder(self, process: Process, deployment: Deployment, news: list[RecordedEvent], guard: Guard | None) -> None:
-        if all(event.type in _ANSWERS for event in news) and not self._holder_lives(deployment.slot):
-            return  # changes no state, and gets in nobody's way
         claim, slot = self._claims.get(deployment.slot.stream, Claim()), deployment.slot
+        its_own = claim.deployment_id == deployment.id
+        if all(event.type in _ANSWERS for event in news) and not (its_own and self._holder_lives(slot)):
+            return  # changes no state, and gets in nobody's way
         if (claim.deployment_id, claim.pid) != (deployment.id, process.pid):
             raise Violation(f"{slot}: pid {process.pid} wrote to {deployment.id}, but {claim} has the slot")
         if guard != Guard(slot.stream, claim.epoch):
@@ -197,6 +205,8 @@ class Invariants:
             raise Violation(f"{deployment.id}: the way back that is offered, {_short(reference)}, was never verified")
 
     def _way_back(self, deployment: Deployment, to: Release) -> None:
+        if deployment.canary_up and to == deployment.reference:
+            return  # the same version may be beside it, and nobody lets a canary stand because of a verification meanwhile
         if to not in self._verified.get(deployment.slot, {}).values():
             raise Violation(f"{deployment.id}: the way back, {_short(to)}, is no verified release")
         planned = deployment.plan.release if deployment.plan is not None else None
@@ -218,6 +228,7 @@ class Invariants:
                 raise Violation(f"{stream}: pid {process.pid} took it without its lock")
             self._claims[stream] = Claim(event.deployment_id, process.pid, epoch)
         elif event.by:  # a person who knows better: whoever had it is dead, or will find itself without the slot
+            self._released.add(event.deployment_id)
             self._claims[stream] = Claim(None, process.pid, epoch)
         else:
             if before.deployment_id != event.deployment_id or before.pid != process.pid:
@@ -247,8 +258,18 @@ class Invariants:
         if (shown is None or shown.in_doubt is None) and (shown.release if shown else None) != live:
             raise Violation(f"{slot}: recorded as live is {_short(shown.release if shown else None)}, live is {_short(live)}")
         marked = {row.deployment_id: row.release for row in releases.verified(store, slot, limit=1000)}
+        self._no_canary(slot)
         if marked != self._verified.get(slot, {}):
             raise Violation(f"{slot}: verified are {sorted(self._verified.get(slot, {}))}, the read model says {sorted(marked)}")
+
+    def _no_canary(self, slot: Slot) -> None:
+        """Between deployments no canary is up, unless its removal has failed, or its claim was released by a person."""
+        canary = self._world.system(slot).canary
+        if canary is None or canary[0] in self._released:
+            return
+        state = self.deployment(canary[0]).state
+        if state is not State.ROLLBACK_FAILED:
+            raise Violation(f"{slot}: a canary of {canary[0]} is left, which is {state}")
 
     def _busy(self, slot: Slot) -> bool:
         """Whether some deployment there is between its beginning and its end, also one whose claim was released."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.domain.plan import Plan, Release, Slot, Step
+from orchestrator.domain.plan import CANARY_REMOVE, CANARY_WEIGHT, Plan, Release, Slot, Step
 from orchestrator.targets.base import (
     Answer,
     Check,
@@ -20,9 +20,12 @@ from orchestrator.targets.base import (
     StepError,
     StepOutcome,
     StepRun,
+    Tools,
     Unreachable,
 )
-from orchestrator.targets.fake import RESTORE, FakeTarget
+from orchestrator.targets.canary import Side, Sides
+from orchestrator.targets.fake import RESTORE, FakeConfig
+from orchestrator.targets.fake_canary import FakeWithCanary
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -42,10 +45,12 @@ class System:
     Attributes:
         made: Every complete effect, and whether a second one would be one too many.
         half: Effects of which a part was made: nobody can tell whether they were.
+        canary: Whose is up, and how many replicas.
     """
 
     slot: Slot
     live: Release | None = None
+    canary: tuple[str, int] | None = None
     made: dict[Effect, bool] = field(default_factory=dict)
     half: set[Effect] = field(default_factory=set)
 
@@ -55,6 +60,8 @@ class System:
             self.half.add(effect)
         if step.inputs.get("release") is not None:
             self.live = released(step, deployment_id)
+        if step.kind in (CANARY_WEIGHT, CANARY_REMOVE):
+            self.canary = _canary(step, deployment_id)
 
     def make(self, effect: Effect, step: Step, deployment_id: str) -> None:
         self.begin(effect, step, deployment_id)
@@ -67,6 +74,8 @@ class System:
     def was_made(self, effect: Effect, step: Step) -> bool:
         if step.kind == RESTORE:  # by what it leads to, as every real kind does: an earlier way back proves nothing
             return self.live == Release.from_json(step.inputs["release"])
+        if step.kind in (CANARY_WEIGHT, CANARY_REMOVE):
+            return self.canary == _canary(step, effect[0])
         return effect in self.made
 
     def told(self, effect: Effect, answer: Answer) -> None:
@@ -80,10 +89,25 @@ def released(step: Step, deployment_id: str) -> Release:
     return release if release.deployment_id else replace(release, deployment_id=deployment_id)
 
 
-class SimulatedTarget(FakeTarget):
-    """See `FakeTarget`: the same plans and releases. Set `process` after making it."""
+def _canary(step: Step, deployment_id: str) -> tuple[str, int] | None:
+    """What is up when *step* is done."""
+    return (deployment_id, step.inputs["replicas"]) if step.kind == CANARY_WEIGHT else None
+
+
+class SimulatedTarget(FakeWithCanary):
+    """See `FakeWithCanary`: the same plans and releases. Set `process` after making it."""
 
     process: Process
+
+    def __new__(cls, config: FakeConfig, tools: Tools, *, adopt: bool = False) -> SimulatedTarget:
+        return object.__new__(cls)
+
+    def sides(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Sides:
+        self._asked("sides")
+        replicas = self._system.canary[1] if self._system.canary is not None else 0
+        restarts = 1 if self.process.happens("bad") else 0
+        canary = Side(name="fake-canary", wanted=replicas, ready=replicas, restarts=restarts)
+        return Sides(canary=canary, stable=Side(name="fake", wanted=self.config.replicas, ready=self.config.replicas))
 
     def observe(self) -> Release | None:
         self._asked("observe")
@@ -159,7 +183,7 @@ class SimulatedTarget(FakeTarget):
 
     def _effect(self, step: Step, deployment_id: str) -> Effect:
         ways_back = self.process.world.invariants.ways_back(deployment_id)
-        return deployment_id, step.name, ways_back if step.kind == RESTORE else 0
+        return deployment_id, step.name, ways_back if step.kind in (RESTORE, CANARY_REMOVE) else 0
 
     @property
     def _system(self) -> System:

@@ -1,4 +1,4 @@
-"""Thousands of random histories of several processes over one store, in which everything goes wrong that can.
+"""Random histories of several processes over one store, in which everything goes wrong that can.
 
 Each comes from one seed. A failure prints its seed and who did what; ``POP_DEPLOY_SIMULATION_SEED=SEED pytest tests/simulation``
 plays that history alone, ``-s`` also shows one that does not fail. ``POP_DEPLOY_SIMULATION_HISTORIES`` says how many to play,
@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.quick import part
 from tests.simulation.history import SEED, in_a_file, played
 
-HISTORIES = int(os.environ.get("POP_DEPLOY_SIMULATION_HISTORIES", "2000"))
+HISTORIES = int(os.environ.get("POP_DEPLOY_SIMULATION_HISTORIES", "600"))
 FIRST = int(os.environ.get("POP_DEPLOY_SIMULATION_FIRST", "0"))
 BATCH = 100
-QUICK = 60
+SOME = 60
 ONE = os.environ.get(SEED)
 
 
@@ -46,7 +47,7 @@ def test_whatever_happens_the_record_is_true(seeds: range, tmp_path: Path) -> No
 
 def test_some_histories(tmp_path: Path) -> None:
     """The few that every check plays: others than the thousands."""
-    for seed in range(10**9, 10**9 + QUICK):
+    for seed in range(10**9, 10**9 + part(SOME)):
         played(seed)
 
 

@@ -36,6 +36,12 @@ _SCRIPTS: tuple[list[dict[str, Any]], ...] = (
     [{"name": "push", "child": True}, {"name": "switch", "live": True}, {"name": "settle", "effect": False}],
     [{"name": "build", "repeatable": True, "child": True}, {"name": "switch", "live": True, "child": True}, {"name": "prune"}],
 )
+_CANARIES: tuple[dict[str, Any], ...] = (
+    {"steps": [{"weight": 25}], "checks": []},
+    {"steps": [{"weight": 25}, {"pause_s": 2}, {"weight": 50}, {"pause_s": 0.3}]},
+    {"steps": [{"weight": 25}, {"pause_s": None}], "deadline_s": 4},
+)
+"""None waits for ever: whoever plays alone would play on without an end."""
 _HOOKS: tuple[dict[str, Any], ...] = (
     {},
     {},
@@ -187,7 +193,7 @@ def _entry(random: Random, name: str, of: int) -> dict[str, Any]:
         "primary": of > 1 and name == "web",
         "auto_rollback": random.random() < 0.6,
         "hooks": random.choice(_HOOKS),
-        "config": {"dir": f"{name}-world", "steps": random.choice(_SCRIPTS)},
+        "config": {"dir": f"{name}-world", "steps": random.choice(_SCRIPTS), "canary": random.choice(_CANARIES)},
         **({"health_check": {"url": "http://localhost/health"}} if random.random() < 0.3 else {}),
     }
 

@@ -93,6 +93,8 @@ def test_finds_everything_and_enables_only_what_is_safe(project: Path) -> None:
     assert found["netlify"]["config"] == {"build_command": "npm run build", "publish_directory": "dist"}
     assert found["kubernetes"]["config"] == {
         "image_name": "shop-web",
+        "context": "shop-web",
+        "namespace": "shop-web",
         "manifests": "k8s/",
         "deployment": "web",
         "container": "app",

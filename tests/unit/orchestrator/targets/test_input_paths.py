@@ -27,6 +27,7 @@ from orchestrator.targets.local_plans import RELEASE
 from tests.contract.harness import PlainStepRun, plain_tools
 from tests.unit.orchestrator.targets.local_world import ID, World, request
 
+CLUSTER = {"image_name": "web", "context": "prod", "namespace": "shop", "deployment": "web"}
 SECRET = "the contents of a file outside the project"
 
 NO_INPUT = {
@@ -103,8 +104,8 @@ def test_every_field_that_names_a_file_is_declared_as_an_input_or_known_to_be_no
         ("docker", {"image_name": "x", "compose": {"project": "a", "service": "b", "file": "link/c"}}, "compose.file"),
         ("docker", {"image_name": "x", "build_args": {"A": {"file": "../outside/secret"}}}, "build_args.A.file"),
         ("docker", {"image_name": "x", "run": {"name": "x", "env": {"A": {"file": "link/secret"}}}}, "run.env.A.file"),
-        ("kubernetes", {"manifests": "link"}, "manifests"),
-        ("kubernetes", {"kubeconfig": "../outside/secret"}, "kubeconfig"),
+        ("kubernetes", {**CLUSTER, "manifests": "link"}, "manifests"),
+        ("kubernetes", {**CLUSTER, "manifests": "k8s", "kubeconfig": "../outside/secret"}, "kubeconfig"),
         ("netlify", {"publish_dir": "/etc"}, "publish_dir"),
         ("github_releases", {"assets": ["dist/a", "link/secret"]}, "assets[1]"),
         ("github_releases", {"assets": [{"path": "../outside/secret"}]}, "assets[0].path"),

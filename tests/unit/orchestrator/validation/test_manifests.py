@@ -14,7 +14,8 @@ from orchestrator.validation import manifests
 from tests.architecture.test_argument_lists import HOSTILE, smuggled
 from tests.unit.orchestrator.validation.subjects import files, path_of, ran, stand_in, subject
 
-TARGETS = {"web": {"type": "kubernetes", "config": {"context": "prod", "namespace": "shop", "manifests": "k8s"}}}
+CONFIG = {"image_name": "web", "context": "prod", "namespace": "shop", "deployment": "web", "manifests": "k8s"}
+TARGETS = {"web": {"type": "kubernetes", "config": CONFIG}}
 REFUSED = "The connection to the server localhost:8080 was refused - did you specify the right host or port?\n"
 INVALID = (
     'Warning: would be deprecated\nerror: error validating "k8s/web.yaml": unknown field "spec.replica"\n'
