@@ -39,12 +39,7 @@ install_packages() {
   # An image FROM scratch has no libc, so the dynamic busybox will not do.
   if [ ! -x /bin/busybox ] || LC_ALL=C ldd /bin/busybox 2>/dev/null | grep -q '=>'; then need+=(busybox-static); fi
   [ ${#need[@]} -gt 0 ] || return 0
-  [ "$(id -u)" = 0 ] || fail "not installed: ${need[*]}; run as root, or install them"
-  echo "installing ${need[*]}"
-  apt-get -o DPkg::Lock::Timeout=300 -qq update
-  # RUNLEVEL=1: Debian would start its own docker and a registry without a password on all interfaces.
-  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends \
-    "${need[@]}" >"$state/apt.log" 2>&1 9>&- || fail "apt-get install failed, see $state/apt.log"
+  install "${need[@]}"
 }
 
 start_engine() {
@@ -139,7 +134,7 @@ download_from_trixie() {
   local apt=$cache/apt options
   echo "downloading $1 of trixie"
   mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/archives/partial"
-  trixie_sources >"$apt/sources/trixie.sources"
+  debian_sources deb trixie >"$apt/sources/trixie.sources"
   [ -s "$apt/sources/trixie.sources" ] || fail "docker ${1#docker-} is missing, and the machine names no Debian mirror"
   options=(-qq -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt/sources"
     -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o Acquire::Languages=none -o APT::Sandbox::User=root)
@@ -148,16 +143,6 @@ download_from_trixie() {
   (cd "$apt/new" && apt-get "${options[@]}" download "$1/trixie")
   # Only a whole file gets the name that is looked for.
   mv "$apt/new/$1"_*.deb "$cache/"
-}
-
-# The first mirror of the machine's own Debian sources, deb822 or one-line.
-trixie_sources() {
-  local uri
-  uri=$(awk '$1 == "URIs:" { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
-  [ -n "$uri" ] || uri=$(awk '$1 == "deb" { for (i = 2; i < NF; i++) if ($i ~ /:\//) { print $i; exit } }' \
-    /etc/apt/sources.list 2>/dev/null || true)
-  [ -z "$uri" ] || printf '%s\n' "Types: deb" "URIs: $uri" "Suites: trixie" "Components: main" \
-    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"
 }
 
 main

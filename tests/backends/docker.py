@@ -26,7 +26,7 @@ LABEL = "pop-deploy.test"
 SERVICE_PORT = 8080
 """The port the test service listens on inside its container."""
 
-Health = Literal["ok", "failing", "missing"]
+Health = Literal["ok", "failing", "broken", "missing"]
 
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -36,7 +36,8 @@ _MANIFESTS = (
 )
 
 
-def _state() -> Path:
+def state_directory() -> Path:
+    """Where the scripts keep what they started: pids, logs, certificates, tokens."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("POP_DEPLOY_BACKENDS_STATE") or cache / "pop-deploy-backends" / "run")
 
@@ -49,7 +50,7 @@ class DockerBackend:
     auth_registry: str = field(default_factory=lambda: f"localhost:{os.environ.get('POP_DEPLOY_AUTH_REGISTRY_PORT', '5443')}")
     user: str = "ci"
     password: str = "s3cret"
-    ca_file: Path = field(default_factory=lambda: _state() / "tls.crt")
+    ca_file: Path = field(default_factory=lambda: state_directory() / "tls.crt")
 
     def available(self) -> str | None:
         """Return why these tests cannot run here, or None if they can."""
@@ -102,7 +103,7 @@ class DockerBackend:
         if len(label) < 6:
             raise ValueError(f"label {label!r}: too short to name only one test's things")
         _remove(["container", "rm", "--force", "--volumes"], _listed("container", "ls", "--all", label=label))
-        _remove(["network", "rm"], _listed("network", "ls", label=label))
+        _remove(["network", "rm"], _networks(label))
         _remove(["volume", "rm", "--force"], _listed("volume", "ls", label=label))
         # --no-prune: the untagged parents are the shared cache of every other test that is building at this moment.
         _remove(["image", "rm", "--force", "--no-prune"], _images(label))
@@ -163,11 +164,12 @@ def write_context(
     Args:
         path: A directory; it is created if it does not exist.
         version: What ``/version`` says.
-        health: What ``/health`` says: 200 (ok), 500 (failing), 404 (missing).
+        health: What ``/health`` says: 200 (ok), 500 (failing), 404 (missing); broken: 200 there and 500 everywhere else.
         crash: The container exits at once, with code 3.
         dockerfile_healthcheck: The image has a HEALTHCHECK on ``/health``, so *health* decides about it too.
         broken_build: The last instruction of the build fails.
-        args: Build arguments with their defaults; the image has them as environment variables.
+        args: Build arguments with their defaults; the image has them as environment variables. A build argument
+            ``MODE`` of ``failing``, ``broken`` or ``crash`` makes one build of a good context bad.
         label: Marks the image, and so its containers, for :meth:`DockerBackend.forget`.
     """
     www = path / "www"
@@ -233,6 +235,14 @@ def _listed(*command: str, label: str) -> list[str]:
     for condition in (f"label={LABEL}={label}", f"name={label}"):
         found.update(dict.fromkeys(docker(*command, "--quiet", "--filter", condition).stdout.split()))
     return list(found)
+
+
+def _networks(label: str) -> list[str]:
+    """IDs of the networks that carry *label* or are named with it."""
+    marked = docker("network", "ls", "--no-trunc", "--quiet", "--filter", f"label={LABEL}={label}").stdout.split()
+    # Not --filter name=: a swarm's networks are found by their whole names only.
+    rows = [line.split() for line in docker("network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}").stdout.splitlines()]
+    return list(dict.fromkeys([*marked, *(network for network, name in rows if label in name)]))
 
 
 def _images(label: str) -> list[str]:

@@ -1,5 +1,6 @@
 # Shared by the scripts that start and end back-ends; sourced, not run.
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pop-deploy-backends
 state=${POP_DEPLOY_BACKENDS_STATE:-$cache/run}
 plain_port=${POP_DEPLOY_REGISTRY_PORT:-5001}
@@ -16,11 +17,45 @@ fail() {
   exit 1
 }
 
-# One lock for all instances: they share apt, the plugins and the engine.
+# One lock for all instances: they share apt, the plugins and the engine. `lock NAME` gives it up for another one.
 lock() {
+  local file=$cache/${1:-lock}
   mkdir -p "$cache" "$state"
-  exec 9>"$cache/lock"
-  flock -w 600 9 || fail "another run has held $cache/lock for 600 s"
+  exec 9>"$file"
+  flock -w 600 9 || fail "another run has held $file for 600 s"
+}
+
+# need PROGRAM:PACKAGE...: installs the packages of the programs that are missing. Under the lock.
+need() {
+  local pair missing=()
+  for pair in "$@"; do
+    # Debian keeps some programs where only root's PATH looks.
+    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+  [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+}
+
+install() {
+  [ "$(id -u)" = 0 ] || fail "not installed: $*; run as root, or install them"
+  echo "installing $*"
+  # A caller may keep its own files private; the packages are everybody's. RUNLEVEL=1: Debian would start services of
+  # its own, on all interfaces.
+  (
+    umask 022
+    export RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive
+    apt-get -o DPkg::Lock::Timeout=300 -qq update
+    apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends "$@"
+  ) >"$state/apt.log" 2>&1 9>&- || fail "apt-get install failed, see $state/apt.log"
+}
+
+# debian_sources TYPE SUITE: that suite at the first mirror of the machine's own Debian sources, deb822 or one-line.
+debian_sources() {
+  local uri
+  uri=$(awk '$1 == "URIs:" { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
+  [ -n "$uri" ] || uri=$(awk '$1 == "deb" { for (i = 2; i < NF; i++) if ($i ~ /:\//) { print $i; exit } }' \
+    /etc/apt/sources.list 2>/dev/null || true)
+  [ -z "$uri" ] || printf '%s\n' "Types: $1" "URIs: $uri" "Suites: $2" "Components: main" \
+    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"
 }
 
 now_ms() { date +%s%3N; }

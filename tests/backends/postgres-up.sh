@@ -22,13 +22,10 @@ programs() { find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | 
 install_server() {
   [ -z "$(programs)" ] || return 0
   [ "$(id -u)" = 0 ] || fail "no PostgreSQL server is installed, and only root can install one"
-  echo "installing postgresql"
   # Debian would make and start a cluster of its own.
   mkdir -p /etc/postgresql-common
   [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
-  apt-get -o DPkg::Lock::Timeout=300 -qq update
-  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends \
-    postgresql >"$state/apt.log" 2>&1 9>&- || fail "apt-get install failed, see $state/apt.log"
+  install postgresql
 }
 
 # The server refuses to run as root.

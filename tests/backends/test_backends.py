@@ -149,6 +149,16 @@ def test_the_engine_judges_by_the_healthcheck(docker_label: str, tmp_path: Path,
     assert _within(20, judged)
 
 
+@pytest.mark.parametrize(("mode", "health", "version"), [("ok", 200, 200), ("failing", 500, 200), ("broken", 200, 500)])
+def test_a_build_argument_makes_a_version_bad(docker_label: str, tmp_path: Path, mode: str, health: int, version: int) -> None:
+    context = write_context(tmp_path, version="1.3.0", args={"MODE": "ok"}, label=docker_label)
+    _build(context, f"{docker_label}/web", "--build-arg", f"MODE={mode}")
+    url = _run(f"{docker_label}/web", docker_label)
+
+    assert _within(10, lambda: _status(f"{url}/health") == health)
+    assert _status(f"{url}/version") == version
+
+
 def test_a_crashing_version_exits_at_once(docker_label: str, tmp_path: Path) -> None:
     _build(write_context(tmp_path, version="1.3.0", crash=True, label=docker_label), f"{docker_label}/web")
     _run(f"{docker_label}/web", docker_label)
