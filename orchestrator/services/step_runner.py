@@ -110,7 +110,9 @@ def _apply(road: Road, step: Step, run: Attempt) -> StepOutcome:
     deployment = road.journal.deployment
     if step.kind == HOOK:
         return _apply_hook(step, run)
-    if step.kind == CANARY_WEIGHT and deployment.promoted_in_full:
+    # What was never measured is not promoted: the first watch is held all the same.
+    left_out = step.kind == CANARY_WEIGHT or (step.kind == CANARY_WATCH and deployment.sampled)
+    if left_out and deployment.promoted_in_full:
         return StepOutcome(f"left out: promoted in full by {deployment.answers[CANARY_PAUSE.decision_id].by}")
     if step.kind == CANARY_WATCH:
         from orchestrator.services.canary import watch  # only a canary needs it
