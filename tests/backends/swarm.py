@@ -25,7 +25,7 @@ class SwarmBackend(DockerBackend):
         return missing
 
     def forget(self, label: str) -> None:
-        """Remove the services named with *label* as well, and wait until Swarm has stopped their containers."""
+        """Remove the services and networks named with *label* as well, and wait until Swarm has stopped the containers."""
         services = docker("service", "ls", "--quiet", "--filter", f"name={label}").stdout.split()
         if services:
             docker("service", "rm", *services)
@@ -33,6 +33,14 @@ class SwarmBackend(DockerBackend):
         while service_containers(label) and time.monotonic() < deadline:
             time.sleep(0.1)
         super().forget(label)
+        # Swarm takes a moment to let a network go that a task was on.
+        while (networks := swarm_networks(label)) and time.monotonic() < deadline:
+            docker("network", "rm", *networks)
+
+
+def swarm_networks(label: str) -> list[str]:
+    """Names of the networks that are named with *label*. Not by a filter: the swarm's own are found by whole names only."""
+    return [name for name in docker("network", "ls", "--format", "{{.Name}}").stdout.split() if label in name]
 
 
 def service_containers(label: str) -> list[str]:
