@@ -11,55 +11,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from orchestrator.domain.settings import Value
-from orchestrator.targets.canary_config import Canary
-
-_COUNT = {"minimum": 0, "maximum": 10_000}
-_SHARE = {"minimum": 0, "maximum": 1}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollingUpdate:
-    """How Swarm replaces tasks."""
-
-    parallelism: int = field(default=1, metadata=_COUNT)
-    delay_s: float = 0.0
-    order: Literal["start-first", "stop-first"] = "stop-first"
-    monitor_s: float = 5.0
-    max_failure_ratio: float = field(default=0.0, metadata=_SHARE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwarmConfig:
-    """A Docker Swarm service."""
-
-    image_name: str | None = None
-    registry: str | None = None
-    service: str | None = None
-    replicas: int = field(default=1, metadata=_COUNT)
-    ports: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
-    update: RollingUpdate = field(default_factory=RollingUpdate)
-    canary: Canary | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KubernetesConfig:
-    """A Kubernetes Deployment."""
-
-    image_name: str | None = None
-    registry: str | None = None
-    kubeconfig: str | None = None
-    context: str | None = None
-    namespace: str | None = None
-    manifests: str | None = None
-    deployment: str | None = None
-    container: str | None = None
-    progress_deadline_s: float = 600.0
-    canary: Canary | None = None
-
-    INPUT_PATHS: ClassVar[tuple[str, ...]] = ("manifests",)
-    CREDENTIAL_PATHS: ClassVar[tuple[str, ...]] = ("kubeconfig",)
-
 
 # The five below belong to the deploy skill. Its generator may know fields that we do not, and a file that it wrote must never be
 # refused: what stands there under a name we do not know is kept in the file and ignored. Known fields have their type checked.

@@ -5,9 +5,8 @@ To add a kind: one module with its configuration class and its target, and one l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from orchestrator.domain.errors import Refused, UsageProblem
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.targets.base import Target, Tools
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """Where the parts of a kind are found, as ``module:name``.
 
     Attributes:
@@ -38,8 +36,8 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("local", f"{_HERE}.local_config:LocalConfig", f"{_HERE}.local:LocalTarget"),
         Kind("docker", f"{_HERE}.docker_config:DockerConfig", f"{_HERE}.docker:DockerTarget"),
-        Kind("swarm", f"{_HERE}.declared:SwarmConfig", None, canary=True),
-        Kind("kubernetes", f"{_HERE}.declared:KubernetesConfig", None, canary=True),
+        Kind("swarm", f"{_HERE}.swarm_config:SwarmConfig", f"{_HERE}.swarm:SwarmTarget", canary=True),
+        Kind("kubernetes", f"{_HERE}.kubernetes_config:KubernetesConfig", f"{_HERE}.kubernetes:KubernetesTarget", canary=True),
         Kind("npm", f"{_HERE}.declared:NpmConfig", None),
         Kind("pypi", f"{_HERE}.declared:PypiConfig", None),
         Kind("github_releases", f"{_HERE}.declared:GithubReleasesConfig", None),

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "orchestrator.targets.docker_engine",
         "orchestrator.targets.docker_errors",
         "orchestrator.targets.docker_images",
+        "orchestrator.targets.docker_ports",
         "orchestrator.domain",
     ),
     "orchestrator.config": ("orchestrator.domain",),
@@ -110,7 +111,7 @@ MAY_USE: dict[str, frozenset[str]] = {
     "eventstore": frozenset({"sqlalchemy", "orjson", "alembic"}),
     **{
         f"eventstore.{name}": frozenset({"psycopg"})
-        for name in ("postgres", "postgres_connection", "postgres_reading", "postgres_schema")
+        for name in ("postgres", "postgres_at_once", "postgres_connection", "postgres_reading", "postgres_schema")
     },
     "orchestrator.adapters.postgres_locks": frozenset({"psycopg"}),
     "orchestrator.domain.lifecycle": frozenset({"transitions"}),

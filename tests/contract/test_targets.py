@@ -31,7 +31,7 @@ def test_every_kind_that_can_be_deployed_to_has_a_harness(kind: str) -> None:
     assert harness_class(kind).kind == kind
 
 
-NEEDS = {"docker": pytest.mark.docker}
+NEEDS = {"docker": pytest.mark.docker, "swarm": pytest.mark.swarm}
 
 
 @pytest.mark.parametrize("harness", [pytest.param(kind, marks=NEEDS.get(kind, ())) for kind in DEPLOYABLE], indirect=True)

@@ -16,6 +16,7 @@ from examples import demo
 from orchestrator import __version__
 from orchestrator.cli import errors
 from tests.docs.pages import ROOT, Block, blocks, read
+from tests.published import check_printed
 
 README = read(ROOT / "README.md")
 TRANSCRIPT, QUICK_START = blocks(README, "console")[:2]
@@ -111,7 +112,7 @@ def pattern(shown: str) -> str:
 
 def pop_deploy(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("pop-deploy")
-    return subprocess.run(
+    done = subprocess.run(
         [str(program), *words],
         cwd=project,
         env={**os.environ, **environment},
@@ -121,3 +122,5 @@ def pop_deploy(project: Path, *words: str, **environment: str) -> subprocess.Com
         timeout=60,
         check=False,
     )
+    check_printed(words, done.stdout)
+    return done

@@ -27,11 +27,12 @@ from eventstore.reading import open_read_only
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.ids import id_of
 from orchestrator.services.repository import fold
-from tests.published import check_printed
+from tests.published import check_printed, check_script
 
 BIN = Path(sys.executable).parent
 COMMAND = str(BIN / "pop-deploy")
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 DEADLINE_S = 30.0
 ID = r"deploy-\d{8}-\d{6}-\w{4}"
 
@@ -227,8 +228,11 @@ def ended(process: subprocess.Popen[bytes]) -> Ran:
 
 def ran(command: Sequence[str], code: int, out: bytes, err: bytes) -> Ran:
     """How the process of *command* ended. What pop-deploy prints with ``--json`` has to fit its published schema."""
-    if command[0] == COMMAND and code >= 0:  # a killed one has printed nothing
-        check_printed(command[1:], out.decode())
+    if COMMAND in command and code >= 0:  # a killed one has printed nothing
+        check_printed(command[command.index(COMMAND) + 1 :], out.decode())
+    script = next((Path(word).name for word in command[1:2] if Path(word).parent == SCRIPTS), None)
+    if script is not None and code >= 0:
+        check_script(script, out.decode(), err.decode())
     return Ran(code, out.decode(), err.decode())
 
 

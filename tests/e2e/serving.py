@@ -18,6 +18,7 @@ from mcp import Client, StdioServerParameters, types
 from mcp.client.stdio import stdio_client
 
 from tests.e2e.project import COMMAND, DEADLINE_S, Gate, Project, validator
+from tests.published import check_answered
 
 LIVE = {"mode": "deploy", "yes": True}
 
@@ -56,6 +57,7 @@ class Served:
     portal: BlockingPortal
     client: Client
     progress: list[tuple[float, float | None, str | None]] = field(default_factory=list)
+    called: dict[Future[types.CallToolResult], str] = field(default_factory=dict)
 
     def tools(self) -> dict[str, types.Tool]:
         return {tool.name: tool for tool in self.portal.call(self.client.list_tools).tools}
@@ -65,13 +67,16 @@ class Served:
 
     def start(self, tool: str, **arguments: Any) -> Future[types.CallToolResult]:
         """In the background; cancelling the future cancels the call."""
-        return self.portal.start_task_soon(self.client.call_tool, tool, arguments, 2 * DEADLINE_S, self._told)
+        call = self.portal.start_task_soon(self.client.call_tool, tool, arguments, 2 * DEADLINE_S, self._told)
+        self.called[call] = tool
+        return call
 
     def end_of(self, call: Future[types.CallToolResult]) -> Answer:
         result = call.result(timeout=2 * DEADLINE_S)
         (content,) = result.content
         assert isinstance(content, types.TextContent)
         assert json.loads(content.text) == result.structured_content
+        check_answered(self.called[call], result.structured_content)
         return Answer(result.structured_content, result.is_error)
 
     async def _told(self, progress: float, total: float | None, message: str | None) -> None:

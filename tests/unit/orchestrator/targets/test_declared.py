@@ -16,6 +16,8 @@ from orchestrator.targets.canary_config import CanaryCheck, Pause, Weight
 
 ROOT = Path(__file__).parents[4]
 DATA = ROOT / "tests" / "data"
+KUBERNETES = {"image_name": "shop", "context": "prod", "namespace": "shop", "deployment": "web", "manifests": "k8s"}
+SWARM = {"image_name": "shop", "service": "shop"}
 SKILL_KINDS = ("docker", "npm", "pypi", "vercel", "netlify", "github_releases")
 
 
@@ -88,15 +90,15 @@ def test_ignores_fields_that_only_the_deploy_skill_knows(kind: str) -> None:
         ("netlify", {"publish_directory": ["dist"]}, "publish_directory: expected a string, got a list"),
         ("github_releases", {"assets": [{"name": "a"}]}, "assets[0].path: expected a string, got nothing"),
         ("github_releases", {"draft": None}, "draft: expected true or false, got null"),
-        ("swarm", {"replicas": -1}, "replicas: expected a number from 0 to 10000, got -1"),
-        ("swarm", {"replica": 1}, 'replica: unknown key, did you mean "replicas"?'),
-        ("swarm", {"update": {"order": "first"}}, 'update.order: expected one of "start-first", "stop-first", got "first"'),
-        ("swarm", {"canary": {"steps": [{"weight": 101}]}}, "canary.steps[0].weight: expected a number from 1 to 99, got 101"),
-        ("kubernetes", {"canary": {"checks": [{"name": "a", "max": 1}]}},
+        ("swarm", {**SWARM, "replicas": -1}, "replicas: expected a number from 0 to 10000, got -1"),
+        ("swarm", {**SWARM, "replica": 1}, 'replica: unknown key, did you mean "replicas"?'),
+        ("swarm", {**SWARM, "update": {"order": "first"}}, 'update.order: expected one of "start-first", "stop-first", got "first"'),
+        ("swarm", {**SWARM, "canary": {"steps": [{"weight": 101}]}}, "canary.steps[0].weight: expected a number from 1 to 99, got 101"),
+        ("kubernetes", {**KUBERNETES, "canary": {"checks": [{"name": "a", "max": 1}]}},
          "canary.checks[0]: expected exactly one of prometheus, http and command, got none"),
-        ("kubernetes", {"canary": {"checks": [{"name": "a", "command": ["x"]}]}},
+        ("kubernetes", {**KUBERNETES, "canary": {"checks": [{"name": "a", "command": ["x"]}]}},
          "canary.checks[0]: expected min, max or max_ratio_to_stable, got none of them"),
-        ("kubernetes", {"namespce": "x"}, 'namespce: unknown key, did you mean "namespace"?'),
+        ("kubernetes", {**KUBERNETES, "namespce": "x"}, 'namespce: unknown key, did you mean "namespace"?'),
     ],
 )  # fmt: skip
 def test_names_what_is_wrong_with_a_known_field(kind: str, config: dict[str, Any], message: str) -> None:
@@ -108,7 +110,7 @@ def test_names_what_is_wrong_with_a_known_field(kind: str, config: dict[str, Any
 
 def test_kubernetes_manifests_stay_in_the_project(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"targets\.kubernetes\.config\.manifests: expected a path inside the project"):
-        read(target("kubernetes", {"manifests": "../k8s"}), project_dir=tmp_path)
+        read(target("kubernetes", {**KUBERNETES, "manifests": "../k8s"}), project_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["deploy-full.json", "deploy-skill.json"])
