@@ -27,6 +27,7 @@ BENCHMARKS = (
     "dbos",
     "output",
     "canary",
+    "rollouts",
 )
 
 

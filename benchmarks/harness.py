@@ -24,10 +24,12 @@ DEADLINE_S = 900
 
 
 class Unit(Enum):
-    """What a limit bounds: our time as a multiple of theirs, the seconds that we take more, our memory, or that as a multiple."""
+    """What a limit bounds: our time as a multiple of theirs, the milliseconds that we take more (than theirs, or than 1.05 times
+    theirs), our memory, or that as a multiple."""
 
     TIMES = "x"
     MORE_MS = "ms more"
+    OVER_MS = "ms over 1.05x"
     MB = "MB"
     MB_TIMES = "x of MB"
 
@@ -74,6 +76,8 @@ class Figure:
     def value(self) -> float:
         if self.limit.unit in (Unit.TIMES, Unit.MB_TIMES):
             return self.ours_s / self.theirs_s
+        if self.limit.unit is Unit.OVER_MS:
+            return (self.ours_s - 1.05 * self.theirs_s) * 1000
         return (self.ours_s - self.theirs_s) * 1000 if self.limit.unit is Unit.MORE_MS else self.ours_s
 
     @property
@@ -188,6 +192,8 @@ def scratch_directory() -> Iterator[Path]:
 def _amount(value: float, unit: Unit) -> str:
     if unit in (Unit.TIMES, Unit.MB_TIMES):
         return f"{value:.2f}x"
+    if unit is Unit.OVER_MS:
+        return f"{value:+.0f} ms over 1.05x"
     return f"{value:+.0f} ms" if unit is Unit.MORE_MS else f"{value:.0f} MB"
 
 
