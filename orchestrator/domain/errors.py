@@ -9,6 +9,7 @@
     │   ├── Frozen              the environment takes no deployments now
     │   ├── ValidationRequired  the environment takes only validated commits
     │   ├── CanaryUnsupported   this kind of target has no canary, or nothing to hold it against
+    │   ├── CanaryLeft          the canary of a deployment that has lost its claim would be left behind
     │   ├── Drifted             somebody changed the target by hand
     │   ├── NothingToRollBack   no verified release to go back to
     │   ├── NothingLive         that release is not what is live
@@ -97,6 +98,10 @@ class NothingLive(Refused):
 
 class NotClaimed(Refused):
     rule = "no_claim"
+
+
+class CanaryLeft(Refused):
+    rule = "canary_left"
 
 
 class Superseded(Refused):

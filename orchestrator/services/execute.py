@@ -30,6 +30,7 @@ from orchestrator.domain.lifecycle import BEFORE_EXECUTION, State
 from orchestrator.domain.policy import check_environment
 from orchestrator.domain.questions import CONFIRM_DEPLOY, DEPLOY_MODE, DEPLOY_TARGET
 from orchestrator.projections import deployments
+from orchestrator.services.canary_left import require_no_canary_left
 from orchestrator.services.confirm import confirm, confirmation_detail, may_confirm
 from orchestrator.services.decide import take_over
 from orchestrator.services.decisions import stoppable
@@ -186,6 +187,7 @@ def _require_allowed(workspace: Workspace, journal: Journal, consent: Consent) -
         from orchestrator.services.supersede import supersede  # only who asks for it needs it
 
         supersede(workspace, journal, reason=consent.reason)
+    require_no_canary_left(workspace, journal)
     require_free(workspace, journal)
 
 
@@ -219,6 +221,7 @@ def _git_check(workspace: Workspace, deployment: Deployment) -> Iterator[Check]:
 def _confirmed_to_deployed(workspace: Workspace, journal: Journal, consent: Consent) -> None:
     _require_allowed(workspace, journal, consent)
     with hold(workspace, journal):
+        require_no_canary_left(workspace, journal)
         planned = _still_the_plan(workspace, journal)
         if planned is not None:
             require_no_drift(workspace, journal, planned.target, accepts=consent.accept_drift, reason=consent.reason)

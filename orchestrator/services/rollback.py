@@ -13,6 +13,7 @@ from orchestrator.domain.lifecycle import UNDER_WAY, Trigger
 from orchestrator.domain.plan import Plan, Release, Slot
 from orchestrator.domain.policy import back_to, others, same_release
 from orchestrator.projections import deployments, releases
+from orchestrator.services.canary_left import require_no_canary_left
 from orchestrator.services.planning import open_target
 from orchestrator.services.repository import Journal, load
 from orchestrator.services.road import Road, diagnosed
@@ -56,6 +57,7 @@ def require_leaving(workspace: Workspace, journal: Journal) -> None:
     deployment.require(Trigger.ROLL_BACK)
     require_idle(workspace, journal)
     _refuse_abandoned(workspace, journal)
+    require_no_canary_left(workspace, journal)
     left = leaving(workspace, deployment.slot).deployment
     if left.id != deployment.id:
         raise NothingToRollBack(

@@ -6,6 +6,7 @@ from orchestrator.domain.canary_events import CanarySuperseded
 from orchestrator.domain.errors import Refused
 from orchestrator.domain.lifecycle import State
 from orchestrator.services.abort import abort
+from orchestrator.services.canary_left import canary_left
 from orchestrator.services.decide import ask_to_abort
 from orchestrator.services.decisions import held_elsewhere
 from orchestrator.services.execute import Consent, advance
@@ -29,14 +30,15 @@ def supersede(workspace: Workspace, journal: Journal, *, reason: str) -> None:
     """
     deployment = journal.deployment
     other = claimant(workspace, deployment.slot)
-    if other is None or other == deployment.id:
-        return
-    theirs = load(workspace, other)
-    if not theirs.deployment.canary_up:
+    theirs = load(workspace, other) if other is not None else canary_left(workspace, journal)
+    if theirs is None or theirs.deployment.id == deployment.id or not theirs.deployment.canary_up:
         return  # whatever else is at work there is not for us to end
+    other = theirs.deployment.id
     why = f"superseded by {deployment.id}" + (f": {reason}" if reason else "")
     workspace.narrator.line(f"{deployment.slot}: the canary of {other} is removed first")
-    if theirs.deployment.state is State.ROLLING_BACK:
+    if theirs.deployment.state is State.ROLLING_BACK and claimant(workspace, deployment.slot) is None:
+        advance(workspace, theirs, Consent())  # its claim was released on its way back
+    elif theirs.deployment.state is State.ROLLING_BACK:
         _await_removed(workspace, theirs)
     elif ask_to_abort(workspace, theirs, reason=why) is None:
         abort(workspace, theirs, reason=why)

@@ -73,7 +73,8 @@ def test_refuses_to_make_what_can_only_be_configured() -> None:
         registry.create("npm", object(), SETTINGS, cast("Any", None))
 
     assert str(caught.value) == (
-        "npm: targets of this kind can be configured but not deployed yet. Can be deployed: local, docker, swarm, kubernetes, fake"
+        "npm: targets of this kind can be configured but not deployed yet. "
+        "Can be deployed: local, docker, swarm, kubernetes, fake"
     )
     assert isinstance(caught.value, Refused)
     assert caught.value.rule == "kind"
