@@ -144,7 +144,8 @@ class Deployment:
         if self.plan is None or self.plan.mode is not Mode.CANARY or self.forward is None:
             return False
         records = self.forward.records.values()
-        removed = any(one.step.kind == CANARY_REMOVE and one.status is Status.DONE for one in records)
+        back = self.backward.records.values() if self.backward is not None else ()
+        removed = any(one.step.kind == CANARY_REMOVE and one.status is Status.DONE for one in (*records, *back))
         return not removed and any(one.step.kind == CANARY_WEIGHT and one.effect for one in records)
 
     @property

@@ -57,7 +57,8 @@ class Sampling:
         self._clock, self._measuring = road.workspace.clock, road.workspace.make_measuring()
         now = self._clock.monotonic()
         self._look_at = now
-        self._due = [_Due(check, now) for check in checks]
+        up_s = (datetime.fromisoformat(self._clock.now()) - since).total_seconds()
+        self._due = [_Due(check, now + _not_before_s(check, up_s)) for check in checks]
         self._sides: Sides | None = None
         self._pool = ThreadPoolExecutor(max_workers=max(1, len(checks)), thread_name_prefix="canary-check")
 
@@ -130,6 +131,12 @@ def _measured(ask: Callable[[], Measured]) -> Measured:
         return Measured(error=str(problem))
     except Exception as problem:  # noqa: BLE001 - see above
         return Measured(error=in_words(problem))
+
+
+def _not_before_s(check: CanaryCheck, up_s: float) -> float:
+    """A rate over a window that is shorter than the time between two scrapes has no data, which proves nothing."""
+    windowed = check.prometheus is not None and "{{window}}" in check.prometheus.query
+    return max(0.0, check.interval_s - up_s) if windowed else 0.0
 
 
 def _filled(text: str, words: dict[str, str]) -> str:

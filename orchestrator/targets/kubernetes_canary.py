@@ -30,6 +30,8 @@ MADE = ("deployments.apps", "services", "ingresses.networking.k8s.io", "configma
 _ALONG = ("ConfigMap", "ServiceAccount")
 _NGINX = "nginx.ingress.kubernetes.io/"
 _POD = "[a-z0-9]+-[a-z0-9]{5}"
+_FRESH_S = 1.5
+"""A look at the sides is good for the addresses of their pods for so long: the cluster is asked once a second."""
 
 
 class Canaries:
@@ -38,6 +40,7 @@ class Canaries:
     def __init__(self, tools: Tools, waiting: Waiting) -> None:
         self._tools, self._waiting = tools, waiting
         self._label = slot_label(tools.slot)
+        self._seen: tuple[float, Look] | None = None
 
     def weight(self, step: Step, run: StepRun) -> StepOutcome:
         """Make the canary, or bring it to another weight, and wait until its pods are ready."""
@@ -86,8 +89,10 @@ class Canaries:
         """Both sides by one call."""
         step = next(step for step in plan.steps if step.kind == CANARY_WEIGHT)
         name = step.inputs["release"]["detail"]["workload"]["name"]
-        reached = [outcomes[each.name]["replicas"] for each in plan.steps if each.kind == CANARY_WEIGHT and each.name in outcomes]
+        weights = [outcomes.get(each.name, {}) for each in plan.steps if each.kind == CANARY_WEIGHT]
+        reached = [data["replicas"] for data in weights if "replicas" in data]  # what was left out has not reached any
         look = cluster_of(self._tools, step).look(MADE[:1], self._label)
+        self._seen = self._tools.clock.monotonic(), look
         canary = canary_name(name)
         return Sides(
             canary=_side(look, canary, wanted=reached[-1] if reached else step.inputs["replicas"]),
@@ -96,7 +101,10 @@ class Canaries:
 
     def endpoints(self, cluster: Cluster, side: Side, port: int | None) -> list[str]:
         """The pods of *side* that are ready, by their own addresses: whoever asks must be able to reach the pods' network."""
-        pods = [pod for pod in cluster.look((), self._label).pods if re.fullmatch(side.name, pod.name)]
+        now = self._tools.clock.monotonic()
+        if self._seen is None or now - self._seen[0] > _FRESH_S:
+            self._seen = now, cluster.look((), self._label)
+        pods = [pod for pod in self._seen[1].pods if re.fullmatch(side.name, pod.name)]
         found = []
         for pod in pods:
             asked = port or next(iter(pod.ports), None)
