@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS ?= auto
 # Mostly waiting: more workers than cores.
-TEST_JOBS ?= 4
+TEST_JOBS ?= 6
 CRASH_JOBS ?= 6
 
 .PHONY: check format lint types unit test crash coverage soak fuzz simulate bench demo docs lock wheel clean

@@ -54,10 +54,9 @@ def supersede(workspace: Workspace, journal: Journal, *, reason: str) -> None:
 
 def _refuse_left_behind(theirs: Journal) -> None:
     deployment = theirs.deployment
-    if deployment.canary_up:
-        raise Refused(
-            f"{deployment.slot}: the canary of {deployment.id} could not be removed. Next: pop-deploy rollback {deployment.id}"
-        )
+    if deployment.canary_up or deployment.state is State.ROLLBACK_FAILED:
+        what = "the canary could not be removed" if deployment.canary_up else "the way back from its canary has failed"
+        raise Refused(f"{deployment.slot}: {deployment.id}: {what}. Next: pop-deploy rollback {deployment.id}")
 
 
 def _await_removed(workspace: Workspace, theirs: Journal) -> None:

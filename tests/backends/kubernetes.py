@@ -25,7 +25,7 @@ from tests.backends.docker import SERVICE_PORT, state_directory
 ADMIN, VIEWER = "admin", "viewer"
 """Contexts of the kubeconfig, and the names of the users: one may do everything, the other only look."""
 
-_GONE_S = 60.0
+_GONE_S = 240.0
 
 Mode = Literal["kubelet", "fake"]
 Json = dict[str, Any]

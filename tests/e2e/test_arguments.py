@@ -48,7 +48,8 @@ class Recorded(Project):
             log = str(self.bin / f"{tool}.log")
             program = self.bin / tool
             text = RECORDER.format(log=log, real=real, digest=DIGEST)
-            program.write_text(f"#!{sys.executable} -SI\n{text}")
+            # A first line cannot name a path with a blank.
+            program.write_text(f"#!/bin/sh\n'''exec' \"{sys.executable}\" -SI \"$0\" \"$@\"\n' '''\n{text}")
             program.chmod(0o755)
         self.env["PATH"] = f"{self.bin}:{os.environ['PATH']}"
         (self.path / "Dockerfile").write_text("FROM scratch\n")

@@ -265,7 +265,7 @@ def test_supersede_touches_nothing_that_is_no_canary(canaries: Canaries) -> None
     assert canaries.events("CanarySuperseded") == []
 
 
-def test_a_canary_whose_removal_failed_is_not_called_removed(canaries: Canaries) -> None:
+def test_a_canary_whose_way_back_failed_is_not_superseded(canaries: Canaries) -> None:
     with canaries.up() as process:
         old = canaries.last.id
         canaries.kill(process)
@@ -274,7 +274,7 @@ def test_a_canary_whose_removal_failed_is_not_called_removed(canaries: Canaries)
         done = canaries.project.run(*CANARY, "--version", "1.2.0", "--supersede")
 
     assert done.code == 5, done.out + done.err
-    assert f"could not be removed. Next: pop-deploy rollback {old}" in done.out
+    assert f"the way back from its canary has failed. Next: pop-deploy rollback {old}" in done.out
     found = {each.id: each for each in canaries.project.deployments()}
     assert found[old].state is State.ROLLBACK_FAILED
     assert canaries.live_version == "1.0.0"

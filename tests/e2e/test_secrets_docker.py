@@ -27,7 +27,8 @@ def watched(shop: Shop) -> Path:  # noqa: F811
     bin_dir, seen = shop.project.root / "bin", shop.project.root.parent / "command lines"
     bin_dir.mkdir()
     (bin_dir / "docker").write_text(
-        f"#!{sys.executable} -S\nimport os, sys\n"
+        f"#!/bin/sh\n'''exec' \"{sys.executable}\" -S \"$0\" \"$@\"\n' '''\n"  # no blank in a first line
+        "import os, sys\n"
         f"seen = open({str(seen)!r}, 'ab')\nseen.write(open('/proc/self/cmdline', 'rb').read() + b'\\n')\nseen.close()\n"
         f"os.execv({shutil.which('docker')!r}, ['docker', *sys.argv[1:]])\n"
     )

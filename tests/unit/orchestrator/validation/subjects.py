@@ -101,7 +101,7 @@ def stand_in(
     directory.mkdir(parents=True, exist_ok=True)
     program = directory / name
     program.write_text(
-        f"#!{sys.executable}\n"
+        f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''\n"  # a first line cannot name a path with a blank
         "import sys\n"
         f"expects, says, code, error = {list(expects)!r}, {says!r}, {code}, {error!r}\n"
         "missing = [word for word in expects if word not in sys.argv]\n"
