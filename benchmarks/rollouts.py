@@ -136,10 +136,10 @@ def _compared(subject: str, ours: Path, theirs: Path, label: str, script: Callab
 
 
 def _rollout_s(events: list[dict[str, Any]]) -> float:
-    """From the first step after the push to the verdict."""
-    started = [event for event in events if event["event"] == "StepStarted" and event["data"]["step"] not in ("build", "push")]
+    """From the step that changes the cluster to the verdict."""
+    began = next(event for event in events if event["event"] == "StepStarted" and event["data"]["step"] == "update")
     ended = next(event for event in events if event["event"] == "DeploymentVerified")
-    return (datetime.fromisoformat(ended["time"]) - datetime.fromisoformat(started[0]["time"])).total_seconds()
+    return (datetime.fromisoformat(ended["time"]) - datetime.fromisoformat(began["time"])).total_seconds()
 
 
 def _write_objects(project: Path, name: str, image: str) -> None:
