@@ -15,28 +15,22 @@ What is live is known by labels and digests only. Start at `DockerTarget.plan`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from orchestrator.domain.errors import CanaryUnsupported
 from orchestrator.domain.excludes import Excludes
-from orchestrator.domain.paths import PathOutside
 from orchestrator.domain.plan import Mode, Plan, Release, Step
 from orchestrator.targets.base import (
-    Answer,
     Check,
     CheckStatus,
-    ForeignResource,
     Observation,
     Outcomes,
     Request,
-    SecretMissing,
-    StepError,
     StepOutcome,
     StepRun,
     Tools,
-    Unreachable,
 )
 from orchestrator.targets.docker_compose import ComposeUpdate, service_containers
 from orchestrator.targets.docker_config import DockerCompose, DockerConfig, DockerRun
@@ -47,6 +41,7 @@ from orchestrator.targets.docker_rollout import Rollout
 from orchestrator.targets.docker_run import RunUpdate
 from orchestrator.targets.docker_slot import is_ours, refuse_foreign, release_of, slot_labels
 from orchestrator.targets.image_plans import BUILD, PUSH
+from orchestrator.targets.image_steps import Applier, Prober, StepTable
 
 __all__ = ["DockerCompose", "DockerConfig", "DockerRun", "DockerTarget"]
 
@@ -72,7 +67,7 @@ class DockerTarget:
         images, rollout = Images(tools, self._engine), Rollout(tools, self._engine)
         run, compose = RunUpdate(tools, self._engine), ComposeUpdate(tools, self._engine)
         self._rollout = rollout
-        self._appliers: dict[str, Callable[[Step, StepRun], StepOutcome]] = {
+        appliers: dict[str, Applier] = {
             BUILD: images.build,
             PUSH: images.push,
             RESTORE: images.restore,
@@ -80,12 +75,13 @@ class DockerTarget:
             COMPOSE: compose.apply,
             WAIT: rollout.wait,
         }
-        self._probes: dict[str, Callable[[Step, str, Outcomes], Observation]] = {
+        probes: dict[str, Prober] = {
             PUSH: images.probe_push,
             RESTORE: images.probe_restore,
             RUN: run.probe,
             COMPOSE: compose.probe,
         }
+        self._steps = StepTable(appliers, probes)
 
     def input_paths(self) -> tuple[Path, ...]:
         """The build context, the Dockerfile, which may lie outside of that, and the compose file. Raises PathOutside."""
@@ -139,21 +135,10 @@ class DockerTarget:
 
         A push that nobody can be asked about is done again too: that is harmless, and pins the digest, which an exit code cannot.
         """
-        if step.kind not in self._probes:
-            return Observation(Answer.NOT_DONE, "leaves no evidence of its own; doing it again is harmless")
-        try:
-            observation = self._probes[step.kind](step, deployment_id, outcomes)
-        except Unreachable as error:
-            observation = Observation(Answer.UNKNOWN, str(error))
-        if observation.answer is Answer.UNKNOWN and step.repeatable:
-            return Observation(Answer.NOT_DONE, f"{observation.detail}\nDoing it again is harmless.")
-        return observation
+        return self._steps.probe(step, deployment_id, outcomes)
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
-        try:
-            return self._appliers[step.kind](step, run)
-        except (ForeignResource, Unreachable, SecretMissing, PathOutside) as error:
-            raise StepError(str(error), effect=not isinstance(error, ForeignResource | PathOutside)) from error
+        return self._steps.apply(step, run)
 
     def verify(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Iterable[Check]:
         """The running digest; of a plan that only pushes, the digest of every tag in the registry."""

@@ -15,7 +15,7 @@ from orchestrator.targets.base import Outcomes, Request
 from orchestrator.targets.docker_config import DockerCompose, DockerConfig, DockerRun
 from orchestrator.targets.docker_slot import pinned
 from orchestrator.targets.image_config import to_json
-from orchestrator.targets.image_plans import PUSH, build_step, named_image, push_step
+from orchestrator.targets.image_plans import PUSH, build_step, named_image, plan_back, push_step, released_image
 
 KIND = "docker"
 RESTORE = "docker.restore"
@@ -63,30 +63,12 @@ def back(failed: Plan, to: Release, *, adopt: bool, timeout_s: float) -> Plan:
         steps = _update_steps("rollback_", to, {"adopt": adopt, "keep": [], "replaces": None}, timeout_s)
     else:
         steps = [_restore(failed, to, timeout_s)]
-    return Plan(
-        target=failed.target,
-        kind=KIND,
-        environment=failed.environment,
-        version=to.version,
-        mode=failed.mode,
-        steps=tuple(steps),
-        release=to,
-        inputs={"leaves": failed.digest},
-    )
+    return plan_back(failed, to, steps)
 
 
 def released(plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:
     """The release of a finished plan, with all that `back` needs."""
-    if plan.release.deployment_id is not None:
-        return plan.release  # of a rollback: what was made by an earlier deployment
-    image = pinned(outcomes)
-    return Release(
-        version=plan.version,
-        commit_sha=plan.release.commit_sha,
-        deployment_id=deployment_id,
-        artifacts={plan.release.detail["image"]: image["digest"]},
-        detail={**plan.release.detail, **image},
-    )
+    return released_image(plan, deployment_id, pinned(outcomes))
 
 
 def _spec(config: DockerConfig) -> dict[str, Any]:

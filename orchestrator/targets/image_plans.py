@@ -1,14 +1,14 @@
-"""The steps that make an image, for every kind of target that runs one: `build_step` and `push_step`. Pure; `docker_images` does
-them.
+"""What the plans of all targets that run an image share: `build_step`, `push_step` (`docker_images` does them), the plan of a way
+back, and the release that is left. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.domain.errors import UsageProblem
-from orchestrator.domain.plan import Slot, Step
+from orchestrator.domain.plan import Plan, Release, Slot, Step
 from orchestrator.targets import docker_cli as cli
 from orchestrator.targets.image_config import VERSION_PLACEHOLDER, ImageConfig, fill_tag, from_json, to_json, valid_tag
 
@@ -79,4 +79,36 @@ def push_step(image: Mapping[str, Any], timeout_s: float, *, live: bool) -> Step
         timeout_s=timeout_s,
         repeatable=True,
         live=live,
+    )
+
+
+def plan_back(failed: Plan, to: Release, steps: Sequence[Step]) -> Plan:
+    """The plan of a rollback from *failed* to *to* by *steps*."""
+    return Plan(
+        target=failed.target,
+        kind=failed.kind,
+        environment=failed.environment,
+        version=to.version,
+        mode=failed.mode,
+        steps=tuple(steps),
+        release=to,
+        inputs={"leaves": failed.digest},
+    )
+
+
+def released_image(plan: Plan, deployment_id: str, found: Mapping[str, Any]) -> Release:
+    """The release of a finished plan, with all that a way back to it needs.
+
+    Args:
+        found: What its steps found out; its ``digest`` pins the image.
+    """
+    if plan.release.deployment_id is not None:
+        return plan.release  # of a rollback: what was made by an earlier deployment
+    detail = {**plan.release.detail, **found}
+    return Release(
+        version=plan.version,
+        commit_sha=plan.release.commit_sha,
+        deployment_id=deployment_id,
+        artifacts={detail["image"]: detail["digest"]},
+        detail=detail,
     )

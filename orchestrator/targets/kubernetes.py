@@ -16,31 +16,26 @@ What is live is known by labels and annotations only. Start at `KubernetesTarget
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from orchestrator.domain.excludes import Excludes
-from orchestrator.domain.paths import PathOutside
 from orchestrator.domain.plan import CANARY_REMOVE, CANARY_WEIGHT, Plan, Release, Step
 from orchestrator.targets.base import (
-    Answer,
     Check,
-    ForeignResource,
     Observation,
     Outcomes,
     Request,
-    SecretMissing,
-    StepError,
     StepOutcome,
     StepRun,
     Tools,
-    Unreachable,
 )
 from orchestrator.targets.canary import Side, Sides
 from orchestrator.targets.docker_engine import Engine
 from orchestrator.targets.docker_images import Images
 from orchestrator.targets.image_plans import BUILD, PUSH
+from orchestrator.targets.image_steps import Applier, Prober, StepTable
 from orchestrator.targets.kubernetes_apply import Migrations, Update
 from orchestrator.targets.kubernetes_canary import Canaries
 from orchestrator.targets.kubernetes_cluster import Cluster
@@ -76,7 +71,7 @@ class KubernetesTarget:
         images, update, waiting = Images(tools, self._engine), Update(tools), Waiting(tools)
         canaries, migrations = Canaries(tools, waiting), Migrations(tools, waiting)
         self._waiting, self._canaries = waiting, canaries
-        self._appliers: dict[str, Callable[[Step, StepRun], StepOutcome]] = {
+        appliers: dict[str, Applier] = {
             RENDER: Manifests(tools).render,
             BUILD: images.build,
             PUSH: images.push,
@@ -87,13 +82,14 @@ class KubernetesTarget:
             CANARY_WEIGHT: canaries.weight,
             CANARY_REMOVE: canaries.remove,
         }
-        self._probes: dict[str, Callable[[Step, str, Outcomes], Observation]] = {
+        probes: dict[str, Prober] = {
             PUSH: images.probe_push,
             MIGRATE: migrations.probe,
             APPLY: update.probe,
             CANARY_WEIGHT: canaries.probe_weight,
             CANARY_REMOVE: canaries.probe_remove,
         }
+        self._steps = StepTable(appliers, probes)
 
     def input_paths(self) -> tuple[Path, ...]:
         """The build context, the Dockerfile, and all that the manifests are made of. Raises PathOutside."""
@@ -166,21 +162,10 @@ class KubernetesTarget:
 
     def probe(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
         """Cluster and registry answer. What leaves no evidence of its own (a build, pruning) is harmless to do again."""
-        if step.kind not in self._probes:
-            return Observation(Answer.NOT_DONE, "leaves no evidence of its own; doing it again is harmless")
-        try:
-            observation = self._probes[step.kind](step, deployment_id, outcomes)
-        except Unreachable as error:
-            observation = Observation(Answer.UNKNOWN, str(error))
-        if observation.answer is Answer.UNKNOWN and step.repeatable:
-            return Observation(Answer.NOT_DONE, f"{observation.detail}\nDoing it again is harmless.")
-        return observation
+        return self._steps.probe(step, deployment_id, outcomes)
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
-        try:
-            return self._appliers[step.kind](step, run)
-        except (ForeignResource, Unreachable, SecretMissing, PathOutside) as error:
-            raise StepError(str(error), effect=not isinstance(error, ForeignResource | PathOutside)) from error
+        return self._steps.apply(step, run)
 
     def verify(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Iterable[Check]:
         """The observed generation, every pod's readiness and the running digest."""

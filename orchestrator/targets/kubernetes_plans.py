@@ -14,7 +14,7 @@ from orchestrator.domain.plan import CANARY_REMOVE, Mode, Plan, Release, Slot, S
 from orchestrator.targets.base import Outcomes, Request
 from orchestrator.targets.canary_config import Canary
 from orchestrator.targets.canary_plans import canary_steps, remove_step
-from orchestrator.targets.image_plans import build_step, named_image, push_step
+from orchestrator.targets.image_plans import build_step, named_image, plan_back, push_step, released_image
 from orchestrator.targets.kubernetes_cli import Place
 from orchestrator.targets.kubernetes_config import DEPLOYMENT, KubernetesConfig
 from orchestrator.targets.kubernetes_objects import find
@@ -94,30 +94,12 @@ def back(config: KubernetesConfig, failed: Plan, to: Release, *, adopt: bool, ti
     steps += _update({**inputs, "cannot_be_undone": kept}, timeout_s, prefix="rollback_")
     if config.prune:
         steps.append(_prune(inputs, timeout_s, prefix="rollback_"))
-    return Plan(
-        target=failed.target,
-        kind=KIND,
-        environment=failed.environment,
-        version=to.version,
-        mode=failed.mode,
-        steps=tuple(steps),
-        release=to,
-        inputs={"leaves": failed.digest},
-    )
+    return plan_back(failed, to, steps)
 
 
 def released(plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:
     """The release of a finished plan, with all that `back` needs."""
-    if plan.release.deployment_id is not None:
-        return plan.release  # of a rollback: what was made by an earlier deployment
-    detail = {**plan.release.detail, **found_out(outcomes)}
-    return Release(
-        version=plan.version,
-        commit_sha=plan.release.commit_sha,
-        deployment_id=deployment_id,
-        artifacts={detail["image"]: detail["digest"]},
-        detail=detail,
-    )
+    return released_image(plan, deployment_id, found_out(outcomes))
 
 
 def _spec(config: KubernetesConfig) -> dict[str, Any]:

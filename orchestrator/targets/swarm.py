@@ -15,31 +15,26 @@ is live is known by labels and digests only. Start at `SwarmTarget.plan`, then `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from orchestrator.domain.excludes import Excludes
-from orchestrator.domain.paths import PathOutside
 from orchestrator.domain.plan import CANARY_REMOVE, CANARY_WEIGHT, Plan, Release, Step
 from orchestrator.targets.base import (
-    Answer,
     Check,
-    ForeignResource,
     Observation,
     Outcomes,
     Request,
-    SecretMissing,
-    StepError,
     StepOutcome,
     StepRun,
     Tools,
-    Unreachable,
 )
 from orchestrator.targets.canary import Side, Sides
 from orchestrator.targets.docker_engine import Engine
 from orchestrator.targets.docker_images import Images
 from orchestrator.targets.image_plans import BUILD, PUSH
+from orchestrator.targets.image_steps import Applier, Prober, StepTable
 from orchestrator.targets.swarm_canary import CanaryService
 from orchestrator.targets.swarm_config import RollingUpdate, StackConfig, SwarmConfig
 from orchestrator.targets.swarm_engine import Service, Swarm
@@ -75,7 +70,7 @@ class SwarmTarget:
         service, stack = ServiceUpdate(tools, self._swarm), StackUpdate(tools, self._swarm)
         canary = CanaryService(tools, self._swarm, service, rollout)
         self._rollout, self._stack, self._canary = rollout, stack, canary
-        self._appliers: dict[str, Callable[[Step, StepRun], StepOutcome]] = {
+        appliers: dict[str, Applier] = {
             BUILD: images.build,
             PUSH: images.push,
             SERVICE: service.apply,
@@ -84,13 +79,14 @@ class SwarmTarget:
             CANARY_WEIGHT: canary.weigh,
             CANARY_REMOVE: canary.remove,
         }
-        self._probes: dict[str, Callable[[Step, str, Outcomes], Observation]] = {
+        probes: dict[str, Prober] = {
             PUSH: images.probe_push,
             SERVICE: service.probe,
             STACK: stack.probe,
             CANARY_WEIGHT: canary.probe_weight,
             CANARY_REMOVE: canary.probe_remove,
         }
+        self._steps = StepTable(appliers, probes)
 
     def input_paths(self) -> tuple[Path, ...]:
         """The build context, the Dockerfile, which may lie outside of that, and the stack's file. Raises PathOutside."""
@@ -127,21 +123,10 @@ class SwarmTarget:
 
     def probe(self, step: Step, deployment_id: str, outcomes: Outcomes) -> Observation:
         """Swarm and registry answer. A build leaves nothing that would tell it from an earlier one: it is done again, cached."""
-        if step.kind not in self._probes:
-            return Observation(Answer.NOT_DONE, "leaves no evidence of its own; doing it again is harmless")
-        try:
-            observation = self._probes[step.kind](step, deployment_id, outcomes)
-        except Unreachable as error:
-            observation = Observation(Answer.UNKNOWN, str(error))
-        if observation.answer is Answer.UNKNOWN and step.repeatable:
-            return Observation(Answer.NOT_DONE, f"{observation.detail}\nDoing it again is harmless.")
-        return observation
+        return self._steps.probe(step, deployment_id, outcomes)
 
     def apply(self, step: Step, run: StepRun) -> StepOutcome:
-        try:
-            return self._appliers[step.kind](step, run)
-        except (ForeignResource, Unreachable, SecretMissing, PathOutside) as error:
-            raise StepError(str(error), effect=not isinstance(error, ForeignResource | PathOutside)) from error
+        return self._steps.apply(step, run)
 
     def verify(self, plan: Plan, deployment_id: str, outcomes: Outcomes) -> Iterable[Check]:
         """The running digest, the service as it was written, and the tasks that run."""

@@ -16,7 +16,7 @@ from orchestrator.targets.base import Outcomes, Request
 from orchestrator.targets.canary_config import Canary
 from orchestrator.targets.canary_plans import canary_steps, remove_step
 from orchestrator.targets.image_config import to_json
-from orchestrator.targets.image_plans import build_step, named_image, push_step
+from orchestrator.targets.image_plans import build_step, named_image, plan_back, push_step, released_image
 from orchestrator.targets.swarm_config import RollingUpdate, StackConfig, SwarmConfig
 from orchestrator.targets.swarm_ports import parse_mount, parse_port
 from orchestrator.targets.swarm_slot import canary_name, pinned, service_name
@@ -69,30 +69,12 @@ def back(failed: Plan, to: Release, *, adopt: bool, timeout_s: float) -> Plan:
     steps = _update_steps("rollback_", to, adopt, timeout_s)
     if failed.mode is Mode.CANARY:
         steps.insert(0, remove_step(_canary_place(failed.release.detail), timeout_s=timeout_s, prefix="rollback_"))
-    return Plan(
-        target=failed.target,
-        kind=KIND,
-        environment=failed.environment,
-        version=to.version,
-        mode=failed.mode,
-        steps=tuple(steps),
-        release=to,
-        inputs={"leaves": failed.digest},
-    )
+    return plan_back(failed, to, steps)
 
 
 def released(plan: Plan, deployment_id: str, outcomes: Outcomes) -> Release:
     """The release of a finished plan, with all that `back` needs: the whole service, not what Swarm remembers of it."""
-    if plan.release.deployment_id is not None:
-        return plan.release  # of a rollback: what was made by an earlier deployment
-    image = pinned(outcomes)
-    return Release(
-        version=plan.version,
-        commit_sha=plan.release.commit_sha,
-        deployment_id=deployment_id,
-        artifacts={plan.release.detail["image"]: image["digest"]},
-        detail={**plan.release.detail, **image},
-    )
+    return released_image(plan, deployment_id, pinned(outcomes))
 
 
 def configured_name(config: SwarmConfig, slot: Slot) -> str:

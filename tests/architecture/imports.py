@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         # Every kind that runs a container image makes it in the same way, with the same engine.
         "orchestrator.targets.image_config",
         "orchestrator.targets.image_plans",
+        "orchestrator.targets.image_steps",
         "orchestrator.targets.docker_checks",
         "orchestrator.targets.docker_child",
         "orchestrator.targets.docker_cli",
