@@ -17,7 +17,7 @@ from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.plan import Plan, Step
 from orchestrator.domain.settings import Value
 from orchestrator.targets import docker_cli as cli
-from orchestrator.targets.base import Check, CheckStatus, SecretMissing, Tools
+from orchestrator.targets.base import Check, CheckStatus, Clock, SecretMissing, Tools
 from orchestrator.targets.docker_engine import Engine, Presence
 from orchestrator.targets.docker_errors import explain
 from orchestrator.targets.docker_run import taken_port
@@ -29,6 +29,16 @@ PASS, WARN, FAIL, SKIP = CheckStatus.PASS, CheckStatus.WARN, CheckStatus.FAIL, C
 
 _LOW_BYTES = 2 * 1024**3
 _FULL_BYTES = 200 * 1024**2
+
+
+def answered(clock: Clock, name: str, ask: Callable[[], Answer]) -> Check:
+    """The check *name* with what *ask* answers, and how long that took. What it raises fails it."""
+    began = clock.monotonic()
+    try:
+        status, message = ask()
+    except (PopDeployError, OSError) as error:
+        status, message = FAIL, str(error)
+    return Check(name, status, message, round((clock.monotonic() - began) * 1000))
 
 
 class Preflight:
@@ -69,12 +79,7 @@ class Preflight:
     def _check(self, name: str, ask: Callable[[], Answer], *, needs_engine: bool = True) -> Check:
         if needs_engine and self._server is None:
             return Check(name, SKIP, "not asked: no Docker engine answers")
-        began = self._tools.clock.monotonic()
-        try:
-            status, message = ask()
-        except (PopDeployError, OSError) as error:
-            status, message = FAIL, str(error)
-        return Check(name, status, message, round((self._tools.clock.monotonic() - began) * 1000))
+        return answered(self._tools.clock, name, ask)
 
     def _engine_answers(self) -> Answer:
         self._server = self._engine.server()

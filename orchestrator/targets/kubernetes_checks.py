@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.paths import PathOutside
 from orchestrator.domain.plan import CANARY_REMOVE, Plan, Step
 from orchestrator.targets import kubernetes_cli as cli
 from orchestrator.targets.base import Check, CheckStatus, Outcomes, StepError, Tools
 from orchestrator.targets.docker_checks import Preflight as ImagePreflight
+from orchestrator.targets.docker_checks import answered
 from orchestrator.targets.docker_engine import Engine
 from orchestrator.targets.image_plans import BUILD
 from orchestrator.targets.kubernetes_apply import PRUNED
@@ -74,12 +74,7 @@ class Preflight:
     def _check(self, name: str, ask: Callable[[], Answer], *, needs: bool = True) -> Check:
         if not needs:
             return Check(name, SKIP, "not asked: the cluster does not answer")
-        began = self._tools.clock.monotonic()
-        try:
-            status, message = ask()
-        except (PopDeployError, OSError) as error:
-            status, message = FAIL, str(error)
-        return Check(name, status, message, round((self._tools.clock.monotonic() - began) * 1000))
+        return answered(self._tools.clock, name, ask)
 
     def _context(self, cluster: Cluster) -> Answer:
         self._known = False

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from orchestrator.domain.errors import PopDeployError
 from orchestrator.domain.plan import CANARY_WEIGHT, Plan
 from orchestrator.targets.base import Check, CheckStatus, Tools
-from orchestrator.targets.docker_checks import Preflight
+from orchestrator.targets.docker_checks import Preflight, answered
 from orchestrator.targets.docker_engine import Engine
 from orchestrator.targets.docker_ports import HostPort, first_taken
 from orchestrator.targets.swarm_engine import Service, Swarm
@@ -50,12 +49,7 @@ class SwarmPreflight:
     def _check(self, name: str, ask: Callable[[], Answer], *, able: bool = True) -> Check:
         if not able:
             return Check(name, SKIP, "not asked: there is no swarm to ask")
-        began = self._tools.clock.monotonic()
-        try:
-            status, message = ask()
-        except (PopDeployError, OSError) as error:
-            status, message = FAIL, str(error)
-        return Check(name, status, message, round((self._tools.clock.monotonic() - began) * 1000))
+        return answered(self._tools.clock, name, ask)
 
     def _manager(self) -> Answer:
         node = self._swarm.node()
