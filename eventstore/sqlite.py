@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 from eventstore.appending import Now, chained, check_adopted, check_names, check_read, transaction, utc_now
 from eventstore.cursor import Cursor
@@ -32,6 +33,8 @@ _SCHEME = "sqlite:///"
 _ROOM_BYTES = 512 * 1024
 """In the log, for about 120 pages: as much as a deployment of a few steps writes."""
 _FRAME_BYTES = 24 + 4096
+_TURN_S = 0.005
+"""Others that open a new file at the same moment are done in less."""
 
 
 class SqliteEventStore(SqliteReader):
@@ -239,10 +242,20 @@ class SqliteEventStore(SqliteReader):
         return REVISIONS[-1]
 
     def _use_log(self) -> None:
-        (mode,) = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        mode = self._switch_to_log(until=monotonic() + self._busy_timeout_s)
         if mode != "wal":
             raise StoreUnavailable(f"{self._path}: its disk cannot hold a write-ahead log (a network disk?). Use a local one.")
         self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _switch_to_log(self, until: float) -> str:
+        """Returns the mode the file has then. A new file needs it to itself for that, and SQLite does not wait in line for it."""
+        while True:
+            try:
+                return str(self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                    raise
+            sleep(_TURN_S)
 
 
 class _Remembered:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,8 +133,16 @@ class DockerWorld:
         return json.loads(docker("inspect", "--format", f"{{{{json {template}}}}}", name).stdout)
 
     def served(self) -> str:
-        """The version that answers on the published port."""
-        return get(self.port, "/version")
+        """The version that answers on the published port, which is open a moment before the program behind it listens."""
+        until = time.monotonic() + 10
+        while True:
+            try:
+                return get(self.port, "/version")
+            except urllib.error.HTTPError:
+                raise
+            except (ConnectionError, urllib.error.URLError):
+                assert time.monotonic() < until, f"nothing answers on port {self.port}"
+                time.sleep(0.02)
 
 
 def get(port: int, path: str) -> str:

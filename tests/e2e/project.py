@@ -33,7 +33,7 @@ BIN = Path(sys.executable).parent
 COMMAND = str(BIN / "pop-deploy")
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 ID = r"deploy-\d{8}-\d{6}-\w{4}"
 
 

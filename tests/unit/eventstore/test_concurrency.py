@@ -3,9 +3,13 @@
 import os
 import shutil
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -67,6 +71,24 @@ def test_processes_that_create_the_same_store_at_once_share_it(store_url: str, w
     assert store.query("SELECT count(*) FROM store") == [(1,)]
     assert store.append("a", [event()], expected_version=NO_STREAM).version == 0
     store.close()
+
+
+def test_threads_that_open_a_file_without_a_log_at_once_all_get_it(path: Path) -> None:
+    """SQLite tells one of two that switch to the log at the same moment, at once, that the file is locked."""
+    url = f"sqlite:///{path}"
+    SqliteEventStore(url).close()
+    together = Barrier(4)
+
+    def open_and_close() -> None:
+        together.wait(10)
+        SqliteEventStore(url).close()
+
+    with ThreadPoolExecutor(together.parties) as pool:
+        for _ in range(part(120)):
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA journal_mode = DELETE")
+            for opened in [pool.submit(open_and_close) for _ in range(together.parties)]:
+                opened.result(10)
 
 
 def test_processes_that_upgrade_the_same_store_at_once_do_it_once(path: Path, tmp_path: Path, workers: Workers) -> None:

@@ -370,3 +370,14 @@ def test_opening_does_not_load_what_it_does_not_need(tmp_path: Path, action: str
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert set(done.stdout.split()) & {"eventstore", *unneeded.split()} == {"eventstore"}
+
+
+def test_does_not_wait_for_ever_for_others_that_read_a_new_file(tmp_path: Path) -> None:
+    path = _store(tmp_path / "events.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM store").fetchall()
+
+        with pytest.raises(StoreUnavailable, match="is locked by another program and did not come free in time"):
+            SqliteEventStore(f"sqlite:///{path}", busy_timeout_s=0.05)
