@@ -30,10 +30,10 @@ unit: $(VENV)/dev
 	POP_DEPLOY_QUICK=1 $(BIN)/pytest -n $(JOBS) -m "not docker and not kubernetes and not swarm and not prometheus and not postgres and not e2e and not crash and not simulation" tests/unit tests/contract tests/architecture tests/docs tests/stateful tests/simulation
 
 test: $(VENV)/dev
-	$(BIN)/pytest -n $(TEST_JOBS) -m "not crash"
+	$(BIN)/pytest -n $(TEST_JOBS) --dist worksteal -m "not crash"
 
 crash: $(VENV)/dev
-	$(BIN)/pytest -n $(CRASH_JOBS) -m crash tests/crash
+	$(BIN)/pytest -n $(CRASH_JOBS) --dist worksteal -m crash tests/crash
 
 coverage: $(VENV)/dev
 	$(BIN)/coverage run -m pytest -p no:xdist tests/unit/orchestrator/domain tests/unit/orchestrator/services tests/unit/eventstore \

@@ -18,7 +18,7 @@ from tests.simulation.history import HistoryFailed, played
 pytestmark = pytest.mark.simulation
 
 HISTORIES = 2000
-"""At most; most mistakes are found within a hundred."""
+"""At most, from the first seed on: a few where nothing else has changed since it was chosen."""
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -78,25 +78,25 @@ def zero_after_a_rollback(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mistake", "said"),
+    ("mistake", "first", "said"),
     [
-        (no_guard, "has the slot|in memory is another state|took it"),
-        (no_probe, "made twice"),
-        (newest_instead_of_verified, "was never verified"),
-        (back_to_the_same, "leads to what is being left"),
-        (nobody_is_asked_who_has_the_slot, "took it from .*, which is under way"),
-        (stale_takeover, "left it claimed by|took it from .*, which is under way"),
-        (doubt_forgotten, "recorded as live is"),
-        (children_left_alone, "is still at work"),
-        (zero_after_a_rollback, "exit code 0, and"),
+        (no_guard, 30, "has the slot|in memory is another state|took it"),
+        (no_probe, 0, "made twice"),
+        (newest_instead_of_verified, 80, "was never verified"),
+        (back_to_the_same, 240, "leads to what is being left"),
+        (nobody_is_asked_who_has_the_slot, 0, "took it from .*, which is under way"),
+        (stale_takeover, 90, "left it claimed by|took it from .*, which is under way"),
+        (doubt_forgotten, 85, "recorded as live is"),
+        (children_left_alone, 455, "is still at work"),
+        (zero_after_a_rollback, 0, "exit code 0, and"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_finds(mistake: Break, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finds(mistake: Break, first: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mistake(monkeypatch)
 
     with pytest.raises(HistoryFailed, match=said) as found:
-        for seed in range(HISTORIES):
+        for seed in range(first, first + HISTORIES):
             played(seed)
 
     assert "POP_DEPLOY_SIMULATION_SEED=" in str(found.value)
