@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from tests.backends.docker import docker, write_context  # noqa: E402
 from tests.backends.swarm import SwarmBackend  # noqa: E402
-from tests.e2e.swarm_traffic import SwarmTraffic  # noqa: E402
+from tests.backends.swarm_clients import Outcomes, asking  # noqa: E402
 
 POP_DEPLOY = str(Path(sys.executable).with_name("pop-deploy"))
 ROLLED_BACK = 6
@@ -55,15 +55,13 @@ def tell(project: Path, backend: SwarmBackend, name: str) -> None:
 
     say("Version 1.1.0 is good. It gets one replica of ten, is watched for three seconds, and replaces the nine others.")
     write_version(project, "1.1.0", name)
-    good = SwarmTraffic(name, f"{name}-net", image, name)
-    with good.flowing():
+    with asking(docker, name, f"{name}-net", image, project / "clients") as good:
         show(project, "execute", "--mode", "canary", "--yes")
     report(good)
 
     say("Version 1.2.0 is bad: its replicas run, but /health answers 500. It is caught at its 10% and removed.")
     write_version(project, "1.2.0", name, bad=True)
-    bad = SwarmTraffic(name, f"{name}-net", image, name)
-    with bad.flowing():
+    with asking(docker, name, f"{name}-net", image, project / "clients") as bad:
         show(project, "execute", "--mode", "canary", "--yes", expect=ROLLED_BACK)
     report(bad)
 
@@ -95,7 +93,7 @@ def show(project: Path, *words: str, expect: int = 0) -> None:
         sys.exit(f"pop-deploy ended with {done.returncode}, not with {expect}")
 
 
-def report(traffic: SwarmTraffic) -> None:
+def report(traffic: Outcomes) -> None:
     shares = ", ".join(f"{said}: {100 * count / traffic.sent:.0f}%" for said, count in sorted(traffic.answers.items()))
     print(f"\n{traffic.sent} requests, {traffic.lost} lost; answered by {shares}", flush=True)
 

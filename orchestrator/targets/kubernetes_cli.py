@@ -72,7 +72,7 @@ class Place:
 
 def read_files(files: Iterable[str]) -> Argv:
     """Every object in *files* (or directories), one JSON text a line. The annotation that is taken off is on none of them."""
-    chosen = [f"--filename={_one(file)}" for file in files]
+    chosen = [f"--filename={one_file(file)}" for file in files]
     return ("kubectl", "annotate", "--local", "--recursive", *chosen, f"--output=jsonpath={OBJECT}", "pop-deploy/none-")
 
 
@@ -83,7 +83,7 @@ def kustomize(directory: str, output: Path) -> Argv:
 
 def helm_template(release: str, chart: str, values: Iterable[str], namespace: str, output: Path) -> Argv:
     """One file for each template below the directory *output*."""
-    files = [f"--values={_one(file)}" for file in values]
+    files = [f"--values={one_file(file)}" for file in values]
     return ("helm", "template", f"--namespace={namespace}", f"--output-dir={output}", *files, "--", release, chart)
 
 
@@ -142,13 +142,20 @@ def await_job(place: Place, name: str, seconds: int) -> Argv:
 def reviews(place: Place, file: Path) -> Argv:
     """``auth can-i``, for all access reviews in *file* at once: ``true`` or ``false`` for each, a line each. Stores nothing."""
     template = '{.status.allowed}{"\\n"}'
-    return ("kubectl", "create", *_asking(place), "--validate=false", f"--output=jsonpath={template}", f"--filename={_one(file)}")
+    return (
+        "kubectl",
+        "create",
+        *_asking(place),
+        "--validate=false",
+        f"--output=jsonpath={template}",
+        f"--filename={one_file(file)}",
+    )
 
 
 def dry_apply(place: Place, file: Path, *, force: bool) -> Argv:
     """What the cluster would make of the objects in *file*. Without *force* a conflict with another manager is an error."""
     how = ("--dry-run=server", f"--output=jsonpath={OBJECT}")
-    return ("kubectl", "apply", *_asking(place), *how, *_server_side(force=force), f"--filename={_one(file)}")
+    return ("kubectl", "apply", *_asking(place), *how, *_server_side(force=force), f"--filename={one_file(file)}")
 
 
 # Changes
@@ -156,7 +163,7 @@ def dry_apply(place: Place, file: Path, *, force: bool) -> Argv:
 
 def apply(place: Place, file: Path) -> Argv:
     """Who else may have set a field was asked before: what is confirmed and begun is not left half done for it."""
-    return ("kubectl", "apply", *place.options, "--output=name", *_server_side(force=True), f"--filename={_one(file)}")
+    return ("kubectl", "apply", *place.options, "--output=name", *_server_side(force=True), f"--filename={one_file(file)}")
 
 
 def delete(place: Place, names: Iterable[str]) -> Argv:
@@ -170,8 +177,8 @@ def _asking(place: Place) -> Argv:
     return (*place.options, f"--request-timeout={REQUEST_S}s")
 
 
-def _one(file: str | Path) -> str:
-    """*file* where a comma would begin the next: both programs read such an option as a line of CSV."""
+def one_file(file: str | Path) -> str:
+    """*file* as an option's value, where a comma would begin the next: both programs read such an option as a line of CSV."""
     text = str(file)
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 

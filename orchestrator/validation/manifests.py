@@ -60,9 +60,11 @@ def server_dry_run(
     manifests: Path, *, context: str | None = None, namespace: str | None = None, kubeconfig: str | None = None
 ) -> Sequence[str]:
     """kubectl's own dry run of all files in *manifests*. Values stand behind ``--option=``, so that none is taken for another."""
+    from orchestrator.targets.kubernetes_cli import one_file
+
     chosen = {"context": context, "namespace": namespace, "kubeconfig": kubeconfig}
     options = [f"--{name}={value}" for name, value in chosen.items() if value]
     return [
         "kubectl", "apply", "--dry-run=server", "--recursive", "--output=name", "--request-timeout=20s",
-        *options, f"--filename={manifests}",
+        *options, f"--filename={one_file(manifests)}",
     ]  # fmt: skip

@@ -11,6 +11,7 @@ so a pause of the service shows as lost requests and not as fewer of them.
 from __future__ import annotations
 
 import http.client
+import math
 import threading
 import time
 import urllib.parse
@@ -95,3 +96,19 @@ class Traffic:
             return response.status, response.read().decode(errors="replace").strip()
         finally:
             connection.close()
+
+
+Times = Sequence[tuple[float, float, str]]
+"""As `Traffic.times`."""
+
+
+def share_of(said: str, times: Times, *, weight: float) -> tuple[int, int, float]:
+    """What a replica that answers *said* got while it was there, of a service that leads *weight* (0 to 1) of its requests to it.
+
+    Returns:
+        Requests from its first to its last, how many of them it got, and the most that chance explains (three deviations).
+    """
+    hit = [began for began, _, what in times if what == said]
+    while_up = Counter(what for began, _, what in times if min(hit) <= began <= max(hit))
+    sent = while_up.total()
+    return sent, while_up[said], sent * weight + 3 * math.sqrt(sent * weight * (1 - weight))

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.e2e
 REMOVED = ["canary_10", "rollback_canary_remove", "restore"]
 WATCH_IS_OVER = "orchestrator.services.canary_samples:Sampling.__exit__"
 """Called once somebody or the time has ended a watch, and that is not on record yet."""
+TAKES_THE_SLOT = "orchestrator.services.execute:hold"
 BOB = ("--actor", "bob", "--reason", "CHG-9")
 
 
@@ -119,3 +120,15 @@ def test_it_can_be_superseded(canaries: Canaries, mode: str) -> None:
     assert found[old] is State.ROLLED_BACK
     assert len(canaries.events("CanarySuperseded")) == 1
     assert canaries.removed() and canaries.live_version == "1.2.0"
+
+
+def test_one_that_came_up_and_lost_its_claim_while_another_waited_for_the_slot_is_not_left_behind(canaries: Canaries) -> None:
+    with held_at(canaries.project, TAKES_THE_SLOT, *PLAIN, "--version", "1.2.0") as (process, gate):
+        old = released(canaries)
+        gate.open()
+        refused = ended(process)
+
+    assert refused.code == 5, refused.out + refused.err
+    assert f"the canary of {old} is still up, though its claim was released" in refused.out
+    assert canaries.live_version == "1.0.0" and canaries.canary is not None
+    assert canaries.project.claims() == []

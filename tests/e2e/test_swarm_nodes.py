@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.backends.docker import SERVICE_PORT, docker, write_context
+from tests.backends.swarm_clients import asking
 from tests.backends.swarm_nodes import NODES, SwarmNodes
+from tests.backends.traffic import share_of
 from tests.e2e.calling import Calls, while_watched
 from tests.e2e.project import Project, Ran, ended, wait_until
-from tests.e2e.swarm_clients import asking
 
 pytestmark = [pytest.mark.e2e, pytest.mark.swarm, pytest.mark.docker]
 
@@ -183,7 +182,7 @@ def test_a_watched_canary_asks_the_swarm_once_a_second(shop: Shop) -> None:
 
 def test_start_first_loses_no_request(shop: Shop, tmp_path: Path) -> None:
     shop.deploy("1.0.0")
-    with asking(shop.nodes, shop.label, shop.network, shop.image(), tmp_path / "clients") as clients:
+    with asking(shop.nodes.docker, shop.label, shop.network, shop.image(), tmp_path / "clients") as clients:
         shop.deploy("1.1.0")
 
     assert clients.lost == 0, clients.problems
@@ -193,7 +192,7 @@ def test_start_first_loses_no_request(shop: Shop, tmp_path: Path) -> None:
 
 def test_a_canary_and_its_promotion_lose_no_request(shop: Shop, tmp_path: Path) -> None:
     shop.deploy("1.0.0")
-    with asking(shop.nodes, shop.label, shop.network, shop.image(), tmp_path / "clients") as clients:
+    with asking(shop.nodes.docker, shop.label, shop.network, shop.image(), tmp_path / "clients") as clients:
         shop.deploy("1.1.0", "canary")
 
     assert clients.lost == 0, clients.problems
@@ -206,15 +205,13 @@ def test_a_bad_canary_costs_no_more_than_its_weights_share(shop: Shop, tmp_path:
     check = {**HEALTH, "http": {"path": "/version"}, "failure_limit": 8}
     shop.configure(canary={"steps": [{"weight": 25}, {"pause_s": 30}], "checks": [check]})
     shop.write("1.1.0", health="broken")
-    with asking(shop.nodes, shop.label, shop.network, shop.image(), tmp_path / "clients") as clients:
+    with asking(shop.nodes.docker, shop.label, shop.network, shop.image(), tmp_path / "clients") as clients:
         done = shop.run("canary")
 
     assert done.code == 6, done.out + done.err
     assert "(1 of 4 replicas, 25% reached)" in done.out
     assert set(clients.problems) == {"status 500"}
-    hit = [began for began, _, what in clients.times if what == "status 500"]
-    while_up = Counter(what for began, _, what in clients.times if min(hit) <= began <= max(hit))
-    share = 0.25 + 3 * math.sqrt(0.25 * 0.75 / while_up.total())  # chance decides who asks whom
-    assert while_up.total() > 100
-    assert while_up["status 500"] <= share * while_up.total()
+    sent, got, likely = share_of("status 500", clients.times, weight=0.25)
+    assert sent > 100
+    assert got <= likely
     assert clients.lost < 0.25 * clients.sent

@@ -67,6 +67,10 @@ def test_asks_the_cluster_of_the_target(project: Path, tools: Path) -> None:
     assert f"--filename={project / 'k8s'}" in ran(checked)[0]
 
 
+def test_a_comma_does_not_make_two_files_of_one() -> None:
+    assert manifests.server_dry_run(Path("/ann, bob/k8s"))[-1] == '--filename="/ann, bob/k8s"'
+
+
 def test_another_kind_of_target_has_no_manifests(project: Path) -> None:
     assert manifests.look(subject(project)).status is Outcome.SKIP
 

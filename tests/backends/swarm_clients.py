@@ -13,13 +13,12 @@ import subprocess
 import sys
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.backends.docker import LABEL, SERVICE_PORT
-from tests.backends.swarm_nodes import SwarmNodes
 from tests.backends.traffic import Traffic
 
 _ROOT = Path(__file__).parents[2]
@@ -46,23 +45,26 @@ class Outcomes:
 
 
 @contextmanager
-def asking(nodes: SwarmNodes, label: str, network: str, image: str, directory: Path) -> Iterator[Outcomes]:
+def asking(
+    docker: Callable[..., subprocess.CompletedProcess[str]], label: str, network: str, image: str, directory: Path
+) -> Iterator[Outcomes]:
     """Requests for the version of the service *label* from the manager's side of *network*, to the end of the block.
 
     Args:
+        docker: The docker client at the manager.
         image: Of a container that only waits; it has the network, its ``sleep`` is busybox's.
         directory: Empty, or not there yet.
     """
     client, outcomes = f"{label}-client", Outcomes()
     waiting = ("--entrypoint", "/bin/busybox", image, "sleep", "600")
     words = ("run", "--detach", "--label", f"{LABEL}={label}", "--name", client, "--network", network, *waiting)
-    made = nodes.docker(*words)
+    made = docker(*words)
     assert made.returncode == 0, made.stderr
     try:
-        pid = nodes.docker("inspect", "--format", "{{.State.Pid}}", client).stdout.strip()
+        pid = docker("inspect", "--format", "{{.State.Pid}}", client).stdout.strip()
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "resolv.conf").write_text("nameserver 127.0.0.11\noptions ndots:0\n")
-        program = (sys.executable, "-m", "tests.e2e.swarm_clients", f"http://{label}:{SERVICE_PORT}/version")
+        program = (sys.executable, "-m", "tests.backends.swarm_clients", f"http://{label}:{SERVICE_PORT}/version")
         inside = ("unshare", "--mount", "sh", "-c", _INSIDE, str(directory / "resolv.conf"), *program)
         process = subprocess.Popen(
             ["nsenter", f"--net=/proc/{pid}/ns/net", *inside],
@@ -83,7 +85,7 @@ def asking(nodes: SwarmNodes, label: str, network: str, image: str, directory: P
                 process.kill()
                 process.wait()
     finally:
-        nodes.docker("rm", "--force", client)
+        docker("rm", "--force", client)
 
 
 class _Named(Traffic):
