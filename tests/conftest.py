@@ -4,8 +4,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +134,16 @@ def _require(missing: str | None) -> None:
         pytest.fail(missing, pytrace=False)
     if missing:
         pytest.skip(missing)
+
+
+@pytest.fixture
+def helm(monkeypatch: pytest.MonkeyPatch) -> str:
+    """helm, on PATH during the test. Without it the test is skipped, or fails where ``CI=true``."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    found = shutil.which("helm")
+    _require(None if found else "helm is not installed beside the tests' Python: make .venv/dev")
+    assert found is not None
+    return found
 
 
 @pytest.fixture

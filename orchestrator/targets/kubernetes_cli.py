@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.domain.quoting import csv_field
+
 Argv = tuple[str, ...]
 
 MANAGER = "pop-deploy"
@@ -72,7 +74,7 @@ class Place:
 
 def read_files(files: Iterable[str]) -> Argv:
     """Every object in *files* (or directories), one JSON text a line. The annotation that is taken off is on none of them."""
-    chosen = [f"--filename={one_file(file)}" for file in files]
+    chosen = [f"--filename={csv_field(file)}" for file in files]
     return ("kubectl", "annotate", "--local", "--recursive", *chosen, f"--output=jsonpath={OBJECT}", "pop-deploy/none-")
 
 
@@ -82,12 +84,10 @@ def kustomize(directory: str, output: Path) -> Argv:
 
 
 def helm_template(release: str, chart: str, values: Iterable[str], namespace: str, output: Path) -> Argv:
-    """One file for each template below the directory *output*."""
-    files = [f"--values={one_file(file)}" for file in values]
-    return ("helm", "template", f"--namespace={namespace}", f"--output-dir={output}", *files, "--", release, chart)
-
-
-HELM_VERSION: Argv = ("helm", "version", "--short")
+    """One file for each template below the directory *output*; no hooks: applied with the rest they would run at once."""
+    files = [f"--values={csv_field(file)}" for file in values]
+    options = ("--no-hooks", f"--namespace={namespace}", f"--output-dir={output}")
+    return ("helm", "template", *options, *files, "--", release, chart)
 
 
 # Questions
@@ -148,14 +148,14 @@ def reviews(place: Place, file: Path) -> Argv:
         *_asking(place),
         "--validate=false",
         f"--output=jsonpath={template}",
-        f"--filename={one_file(file)}",
+        f"--filename={csv_field(file)}",
     )
 
 
 def dry_apply(place: Place, file: Path, *, force: bool) -> Argv:
     """What the cluster would make of the objects in *file*. Without *force* a conflict with another manager is an error."""
     how = ("--dry-run=server", f"--output=jsonpath={OBJECT}")
-    return ("kubectl", "apply", *_asking(place), *how, *_server_side(force=force), f"--filename={one_file(file)}")
+    return ("kubectl", "apply", *_asking(place), *how, *_server_side(force=force), f"--filename={csv_field(file)}")
 
 
 # Changes
@@ -163,7 +163,7 @@ def dry_apply(place: Place, file: Path, *, force: bool) -> Argv:
 
 def apply(place: Place, file: Path) -> Argv:
     """Who else may have set a field was asked before: what is confirmed and begun is not left half done for it."""
-    return ("kubectl", "apply", *place.options, "--output=name", *_server_side(force=True), f"--filename={one_file(file)}")
+    return ("kubectl", "apply", *place.options, "--output=name", *_server_side(force=True), f"--filename={csv_field(file)}")
 
 
 def delete(place: Place, names: Iterable[str]) -> Argv:
@@ -175,12 +175,6 @@ def delete(place: Place, names: Iterable[str]) -> Argv:
 
 def _asking(place: Place) -> Argv:
     return (*place.options, f"--request-timeout={REQUEST_S}s")
-
-
-def one_file(file: str | Path) -> str:
-    """*file* as an option's value, where a comma would begin the next: both programs read such an option as a line of CSV."""
-    text = str(file)
-    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 
 
 def _server_side(*, force: bool) -> Argv:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.domain.paths import checked_input_path
+from orchestrator.domain.quoting import csv_field
 from orchestrator.domain.readiness import Outcome
 from orchestrator.targets.base import CommandResult, QueryTimeout
 from orchestrator.validation.base import Found, Subject
@@ -60,11 +61,9 @@ def server_dry_run(
     manifests: Path, *, context: str | None = None, namespace: str | None = None, kubeconfig: str | None = None
 ) -> Sequence[str]:
     """kubectl's own dry run of all files in *manifests*. Values stand behind ``--option=``, so that none is taken for another."""
-    from orchestrator.targets.kubernetes_cli import one_file
-
     chosen = {"context": context, "namespace": namespace, "kubeconfig": kubeconfig}
     options = [f"--{name}={value}" for name, value in chosen.items() if value]
     return [
         "kubectl", "apply", "--dry-run=server", "--recursive", "--output=name", "--request-timeout=20s",
-        *options, f"--filename={one_file(manifests)}",
+        *options, f"--filename={csv_field(manifests)}",
     ]  # fmt: skip

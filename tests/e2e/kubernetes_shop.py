@@ -51,9 +51,10 @@ class KubernetesShop:
             "progress_deadline_s": 60,
             "canary": CANARY,
         }
+        config = {name: value for name, value in (known | config).items() if value is not None}
         self.project.configure(
             top={"project_name": self.world.label},
-            web={"type": "kubernetes", "primary": True, "auto_rollback": True, "config": {**known, **config}},
+            web={"type": "kubernetes", "primary": True, "auto_rollback": True, "config": config},
         )
 
     def write(self, version: str, **options: Any) -> None:

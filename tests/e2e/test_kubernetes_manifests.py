@@ -114,10 +114,13 @@ def test_deploys_what_kustomize_makes(fake_cluster: KubernetesWorld) -> None:
     assert done.verdicts()["rollout"] is CheckStatus.PASS
 
 
-@pytest.mark.skipif(shutil.which("helm") is not None, reason="helm is here")
-def test_says_that_a_chart_needs_helm(fake_cluster: KubernetesWorld) -> None:
+def test_says_that_a_chart_needs_helm(fake_cluster: KubernetesWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = fake_cluster
     (world.project / "chart").mkdir()
+    for tool in ("kubectl", "docker"):
+        (tmp_path / "bin" / tool).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
     with pytest.raises(StepError, match="Install helm"):
         rendered(world, chart=Chart(path="chart"))

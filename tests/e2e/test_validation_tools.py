@@ -1,4 +1,5 @@
-"""The checks of `validate` with the real tools: npm, pytest, pip-audit, kubectl. Each is skipped where its tool is missing.
+"""The checks of `validate` with the real tools: npm, pytest, pip-audit, hadolint, kubectl. Each is skipped
+where its tool is missing.
 
 npm asks a registry of our own on this machine, so that what it reports can be known; it is npm's own report that is judged.
 """
@@ -22,6 +23,7 @@ from orchestrator.domain.readiness import Outcome
 from orchestrator.validation import (
     build,
     dependency_audit,
+    dockerfile,
     integration_tests,
     lock_files,
     manifests,
@@ -229,3 +231,34 @@ def test_a_scanner_of_ones_own_is_any_program(project: Path) -> None:
     found = security_scan.look(subject(project, validation={"security_scan": scans}))
 
     assert (found.status, "validation.security_scan" in found.message) == (Outcome.FAIL, True)
+
+
+# hadolint
+
+
+CAREFUL = """FROM debian:12.8-slim
+RUN useradd --system shop
+USER shop
+HEALTHCHECK CMD ["true"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "words"),
+    [
+        (CAREFUL, Outcome.PASS, "hadolint finds nothing to correct"),
+        (CAREFUL.replace(":12.8-slim", ""), Outcome.WARN, "DL3006 in line 1"),
+        (CAREFUL.replace("useradd --system shop", "cd /srv && sudo make"), Outcome.FAIL, "DL3004 in line 2"),
+        (CAREFUL.replace("RUN", "RUNN"), Outcome.FAIL, "DL1000 in line 2"),
+        (CAREFUL.replace("USER", "ENV API_TOKEN=x\nUSER"), Outcome.FAIL, "secrets stay in the image"),
+    ],
+)
+def test_hadolint_judges_a_dockerfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, status: Outcome, words: str
+) -> None:
+    monkeypatch.setenv("PATH", str(TOOLS))
+    files(tmp_path, {"Dockerfile": content})
+
+    found = dockerfile.look(subject(tmp_path))
+
+    assert (found.status, words in found.message) == (status, True), found.message
