@@ -219,6 +219,18 @@ class Project:
         return [stream for stream, kind in last.items() if kind != "SlotReleased"]
 
 
+def heard(process: subprocess.Popen[bytes], words: str) -> str:
+    """What a process in the background has printed up to *words*, and whatever came with them."""
+    assert process.stdout is not None
+    said = b""
+    while words.encode() not in said:
+        assert select.select([process.stdout], [], [], DEADLINE_S)[0], f"{words} was not said, but {said!r}"
+        more = os.read(process.stdout.fileno(), 4096)
+        assert more, f"it ended without {words}, and said {said!r}"
+        said += more
+    return said.decode()
+
+
 def ended(process: subprocess.Popen[bytes]) -> Ran:
     """How a process that was started in the background ended."""
     out, err = process.communicate(timeout=2 * DEADLINE_S)

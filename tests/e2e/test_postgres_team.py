@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from eventstore.postgres_reading import open_postgres_read_only
 from orchestrator.domain.side_events import SlotTaken
 from orchestrator.services.codec import CODEC
 from tests.backends.postgres import PASSWORD, PostgresBackend
-from tests.e2e.project import COMMAND, ID, Project, Ran, ended, wait_until
+from tests.e2e.project import COMMAND, ID, Gate, Project, Ran, ended, heard, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 
@@ -72,8 +73,8 @@ def team(tmp_path: Path, postgres_url: str) -> Team:
     return Team(tmp_path, postgres_url)
 
 
-@pytest.mark.parametrize("place", ["before", "mid", "after"])
-@pytest.mark.parametrize("child", [False, True], ids=["in the process", "child"])
+# Each waits half a minute, after which the other machine has ended what it had begun.
+@pytest.mark.parametrize(("place", "child"), [("before", False), ("mid", True), ("after", True)])
 def test_what_one_machine_left_in_the_middle_another_one_finishes(team: Team, place: str, child: bool) -> None:
     team.step(steps=3, child=child)
     died = team.anns.run(*LIVE, program=on("runner-a"), POP_DEPLOY_FAKE_KILL=f"step-2:{place}")
@@ -92,12 +93,21 @@ def test_what_one_machine_left_in_the_middle_another_one_finishes(team: Team, pl
     assert "on runner-a" in second.taken_over_from
 
 
-def test_who_comes_second_is_told_who_works_on_which_machine(team: Team) -> None:
-    team.step(steps=3, delay_s=0.7, child=True)
+@pytest.fixture
+def gate(team: Team, tmp_path: Path) -> Iterator[Gate]:
+    """Where Ann's deployments stand before their first step."""
+    gate = Gate(tmp_path / "gate")
+    team.anns.configure(web={"config": {"dir": str(team.world), "steps": 3}, "hooks": {"before_deploy": [gate.hook]}})
+    yield gate
+    gate.close()
+
+
+def test_who_comes_second_is_told_who_works_on_which_machine(team: Team, gate: Gate) -> None:
     first = team.anns.start(*LIVE, program=on("runner-a"))
-    wait_until(lambda: "step-1" in team.effects(), "the first step's effect")
+    gate.wait()
 
     second = team.bobs.run(*LIVE, program=on("runner-b"))
+    gate.open()
     done = ended(first)
 
     assert second.code == 4
@@ -106,20 +116,22 @@ def test_who_comes_second_is_told_who_works_on_which_machine(team: Team) -> None
     assert done.code == 0, done.out + done.err
 
 
-def test_who_waits_gets_the_slot_when_it_is_free(team: Team) -> None:
-    team.step(steps=[{"name": "step-1", "child": True}, {"name": "step-2", "child": True, "delay_s": 4.0}])
+def test_who_waits_gets_the_slot_when_it_is_free(team: Team, gate: Gate) -> None:
     first = team.anns.start(*LIVE, program=on("runner-a"))
-    wait_until(lambda: "step-1" in team.effects(), "the first step's effect")
+    gate.wait()
 
-    second = team.bobs.run(*LIVE, "--wait", "30", program=on("runner-b"))
+    second = team.bobs.start(*LIVE, "--wait", "60", program=on("runner-b"))
+    said = heard(second, "Waiting up to")
+    gate.open()
 
     assert ended(first).code == 0
-    assert second.code == 0, second.out + second.err
-    assert "a@runner-a" in second.out + second.err
+    done = ended(second)
+    assert done.code == 0, said + done.out + done.err
+    assert "a@runner-a" in said + done.out
 
 
 def test_a_holder_whose_session_is_cut_stops_its_child_and_says_so(team: Team, postgres_backend: PostgresBackend) -> None:
-    team.step(steps=[{"name": "quick"}, {"name": "long", "child": True, "delay_s": 8.0}])
+    team.step(steps=[{"name": "quick"}, {"name": "long", "child": True, "delay_s": 12.0}])
     holder = team.anns.start(*LIVE, program=on("runner-a"))
     wait_until(lambda: "quick" in team.effects(), "the first step's effect")
     began = time.monotonic()
@@ -131,7 +143,7 @@ def test_a_holder_whose_session_is_cut_stops_its_child_and_says_so(team: Team, p
 
     done = ended(holder)
 
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - began < 11
     assert done.code == 8, done.out + done.err
     assert "the session that holds the lock was dropped" in done.out + done.err
     assert f"pop-deploy resume {named_in(done)}" in done.last_line

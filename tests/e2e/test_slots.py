@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from orchestrator.adapters.exclusive import try_lock
 from orchestrator.domain.lifecycle import State
-from tests.e2e.project import Gate, Project, at_gate, ended, wait_until
+from tests.e2e.project import Gate, Project, at_gate, ended, heard, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -194,15 +193,12 @@ def test_wait_says_whom_it_waits_for_and_deploys_when_the_slot_is_free(project: 
     with fake_at_gate(project) as (first, gate):
         project.configure(fake={"hooks": {}})
         waiting = project.start(*FAKE, "--actor", "bob", "--wait", "60")
-        assert waiting.stdout is not None
-        said = b""
-        while b"Waiting up to" not in said:
-            said += os.read(waiting.stdout.fileno(), 4096)
+        said = heard(waiting, "Waiting up to")
         gate.open()
         one, two = ended(first), ended(waiting)
 
     assert (one.code, two.code) == (0, 0), two.out + two.err
-    line = next(line for line in (said.decode() + two.out).splitlines() if "Waiting" in line)
+    line = next(line for line in (said + two.out).splitlines() if "Waiting" in line)
     assert f"default/fake, held by {project.deployments()[0].id} (ann@" in line
     assert [deployment.state for deployment in project.deployments()] == [State.VERIFIED] * 2
 
@@ -221,10 +217,7 @@ def test_wait_ends_at_its_deadline_naming_the_holder(project: Project) -> None:
 def test_a_signal_ends_the_wait_with_nothing_begun(project: Project) -> None:
     with fake_at_gate(project) as (_first, _gate):
         waiting = project.start(*FAKE, "--actor", "bob", "--wait", "60")
-        assert waiting.stdout is not None
-        said = b""
-        while b"Waiting up to" not in said:
-            said += os.read(waiting.stdout.fileno(), 4096)
+        heard(waiting, "Waiting up to")
         waiting.send_signal(signal.SIGINT)
         done = ended(waiting)
 
