@@ -195,6 +195,13 @@ class Deployment:
         """Raise IllegalTransition unless *trigger* is possible from here."""
         target_of(self.id, self.state, trigger)
 
+    def require_all(self, events: Iterable[e.Event]) -> None:
+        """Raise IllegalTransition unless *events* may follow one another from here; nothing is applied."""
+        state = self.state
+        for event in events:
+            if event.trigger is not None:
+                state = target_of(self.id, state, event.trigger)
+
     def confirm(self, digest: str, *, how: str, by: str, reason: str) -> e.DeploymentConfirmed:
         """Bind a confirmation to the plan that is on record.
 

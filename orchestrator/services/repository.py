@@ -63,7 +63,9 @@ class Journal:
             SlotLost: This process held the slot, and another one has it now; nothing was written.
             GuardFailed: The slot, which was not held, has changed hands; nothing was written.
             UsageProblem: A secret stands where only what is recorded can be carried out; nothing was written.
+            IllegalTransition: The lifecycle does not allow it; nothing was written, or no replay could ever pass it.
         """
+        self.deployment.require_all(events)
         workspace, clean = self._workspace, [self._masked(event) for event in events]
         deployment_id = self.deployment.id or _id_of(events[0])
         metadata = orjson.dumps(self._metadata(deployment_id), option=orjson.OPT_SORT_KEYS)

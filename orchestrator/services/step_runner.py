@@ -13,6 +13,7 @@ from pathlib import Path
 from orchestrator.domain import events as e
 from orchestrator.domain.errors import AbortAsked, Interrupted, SlotLost
 from orchestrator.domain.execution import Status, StepRecord
+from orchestrator.domain.lifecycle import State
 from orchestrator.domain.plan import CANARY_WATCH, CANARY_WEIGHT, Step
 from orchestrator.domain.questions import CANARY_PAUSE
 from orchestrator.services.repository import Journal
@@ -113,7 +114,10 @@ def _apply(road: Road, step: Step, run: Attempt) -> StepOutcome:
     # What was never measured is not promoted: the first watch is held all the same.
     left_out = step.kind == CANARY_WEIGHT or (step.kind == CANARY_WATCH and deployment.sampled)
     if left_out and deployment.promoted_in_full:
-        return StepOutcome(f"left out: promoted in full by {deployment.answers[CANARY_PAUSE.decision_id].by}")
+        made = deployment.answers[CANARY_PAUSE.decision_id]
+        if deployment.state is State.PAUSED:  # the process that would have heard it is dead
+            road.journal.record(e.DeploymentContinued(by=made.by, reason=made.reason))
+        return StepOutcome(f"left out: promoted in full by {made.by}")
     if step.kind == CANARY_WATCH:
         from orchestrator.services.canary import watch  # only a canary needs it
 

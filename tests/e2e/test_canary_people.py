@@ -127,6 +127,19 @@ def test_promote_in_full_leaves_out_the_weights_that_are_left(canaries: Canaries
     assert canaries.removed() and canaries.live_version == "1.1.0"
 
 
+def test_promote_in_full_after_the_process_died_in_a_pause_comes_to_the_same_end(canaries: Canaries) -> None:
+    canaries.configure(weight(10), pause(None), weight(50), pause(None))
+    with canaries.up() as process:
+        paused(canaries)
+        canaries.kill(process)
+    said = canaries.project.run("promote", canaries.last.id, "--full", *BOB)
+
+    assert said.code == 0, said.out + said.err
+    assert canaries.last.state is State.VERIFIED
+    assert canaries.effects == ["canary_10", "step-1", "step-2", "canary_remove"]
+    assert canaries.removed() and canaries.live_version == "1.1.0"
+
+
 def test_promote_is_no_way_past_a_check_that_fails(canaries: Canaries) -> None:
     canaries.configure(weight(10), pause(None), weight(50), pause(None))
     with canaries.up() as process:

@@ -125,7 +125,10 @@ class Invariants:
         wanted = _STATES_OF.get(code)
         if wanted is None or not what.startswith(("execute", "resume", "promote")):
             return
-        meant = {one: state for one, state in process.left.items() if code != errors.DONE or not self._superseded(one)}
+        # `resume` may speak of one without a word written: it had ended when its process died.
+        resumed = what.split()[1:] if process.left and what.startswith("resume") else []
+        named = {one: self.deployment(one).state for one in resumed if one in self._followed}
+        meant = {one: state for one, state in (named | process.left).items() if code != errors.DONE or not self._superseded(one)}
         fitting = [state in wanted or self._went_back_on_purpose(one, code) for one, state in meant.items()]
         if fitting and not (all(fitting) if code == errors.DONE else any(fitting)):
             raise Violation(f"{what}: exit code {code}, and { ({one: str(state) for one, state in process.left.items()}) }")

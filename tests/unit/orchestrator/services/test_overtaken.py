@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from eventstore import GuardFailed
-from orchestrator.domain.errors import OutcomeUnknown, SlotClaimedByDead, SlotHeld
+from orchestrator.domain import events as e
+from orchestrator.domain.errors import IllegalTransition, OutcomeUnknown, SlotClaimedByDead, SlotHeld
 from orchestrator.domain.lifecycle import State
 from orchestrator.services.confirm import confirm
 from orchestrator.services.decide import decide
@@ -131,3 +132,17 @@ def test_a_verification_that_passes_after_all_stops_what_an_earlier_failure_had_
     assert journal.deployment.state is State.VERIFIED
     assert "StepProbed" in world.types(deployment_id)
     assert world.children.waits == [0]
+
+
+def test_what_the_lifecycle_does_not_allow_is_refused_before_it_is_on_record(world: World) -> None:
+    """Once there it would keep everybody from reading the deployment, for ever."""
+    ended = world.deploy("1.0.0")
+    workspace = world.process()
+    journal = load(workspace, ended.deployment.id)
+    before = world.types(ended.deployment.id)
+
+    with pytest.raises(IllegalTransition, match="is verified: cannot pause"):
+        journal.record(e.DeploymentPaused(reason="late"))
+
+    assert world.types(ended.deployment.id) == before
+    assert load(workspace, ended.deployment.id).deployment.state is State.VERIFIED
