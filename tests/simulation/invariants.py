@@ -134,9 +134,11 @@ class Invariants:
             raise Violation(f"{what}: exit code {code}, and { ({one: str(state) for one, state in process.left.items()}) }")
 
     def _superseded(self, deployment_id: str) -> bool:
-        """It was given up for another one, of which the command speaks."""
+        """It was given up for another one, of which the command speaks; be it that somebody else had begun to."""
         aborted = self.deployment(deployment_id).aborted
-        return aborted is not None and aborted.reason.startswith("superseded by")
+        others = [followed.deployment.superseded_canary for followed in self._followed.values()]
+        instead = any(one is not None and one.deployment_id == deployment_id for one in others)
+        return instead or (aborted is not None and aborted.reason.startswith("superseded by"))
 
     def _went_back_on_purpose(self, deployment_id: str, code: int) -> bool:
         """A way back that a person chose has succeeded: 0, whoever finishes it."""
@@ -189,7 +191,7 @@ class Invariants:
     def _by_the_holder(self, process: Process, deployment: Deployment, news: list[RecordedEvent], guard: Guard | None) -> None:
         claim, slot = self._claims.get(deployment.slot.stream, Claim()), deployment.slot
         its_own = claim.deployment_id == deployment.id
-        if all(event.type in _ANSWERS for event in news) and not (its_own and self._holder_lives(slot)):
+        if all(event.type in _ANSWERS for event in news) and not (its_own and self._claimant_lives(slot, claim)):
             return  # changes no state, and gets in nobody's way
         if (claim.deployment_id, claim.pid) != (deployment.id, process.pid):
             raise Violation(f"{slot}: pid {process.pid} wrote to {deployment.id}, but {claim} has the slot")
@@ -199,8 +201,9 @@ class Invariants:
         if others and process.locks.get(slot.stream):
             raise Violation(f"{slot} is locked by pid {process.pid} and by {', '.join(str(one.pid) for one in others)}")
 
-    def _holder_lives(self, slot: Slot) -> bool:
-        return any(process.locks.get(slot.stream) for process in self._world.living)
+    def _claimant_lives(self, slot: Slot, claim: Claim) -> bool:
+        """Whoever only tries the lock is none: taking the slot ends the guard under which others write."""
+        return any(process.locks.get(slot.stream) and process.pid == claim.pid for process in self._world.living)
 
     def _was_verified(self, deployment: Deployment, reference: Release) -> None:
         """A plan's way back was verified when it was looked up; what happened since is seen when it is gone."""
