@@ -141,15 +141,8 @@ def await_job(place: Place, name: str, seconds: int) -> Argv:
 
 def reviews(place: Place, file: Path) -> Argv:
     """``auth can-i``, for all access reviews in *file* at once: ``true`` or ``false`` for each, a line each. Stores nothing."""
-    template = '{.status.allowed}{"\\n"}'
-    return (
-        "kubectl",
-        "create",
-        *_asking(place),
-        "--validate=false",
-        f"--output=jsonpath={template}",
-        f"--filename={csv_field(file)}",
-    )
+    output = '--output=jsonpath={.status.allowed}{"\\n"}'
+    return ("kubectl", "create", *_asking(place), "--validate=false", output, f"--filename={csv_field(file)}")
 
 
 def dry_apply(place: Place, file: Path, *, force: bool) -> Argv:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from orchestrator.targets.base import Check, CheckStatus, CommandResult, Request
 from orchestrator.targets.docker import DockerConfig, DockerRun, DockerTarget
 from tests.backends.docker import SERVICE_PORT, DockerBackend, docker, free_port, write_context
 from tests.contract.harness import PlainStepRun, plain_tools
+from tests.e2e.project import wait_until
 
 Outcomes = dict[str, Mapping[str, Any]]
 
@@ -134,15 +134,18 @@ class DockerWorld:
 
     def served(self) -> str:
         """The version that answers on the published port, which is open a moment before the program behind it listens."""
-        until = time.monotonic() + 10
-        while True:
-            try:
-                return get(self.port, "/version")
-            except urllib.error.HTTPError:
-                raise
-            except (ConnectionError, urllib.error.URLError):
-                assert time.monotonic() < until, f"nothing answers on port {self.port}"
-                time.sleep(0.02)
+        wait_until(lambda: _listens(self.port), f"somebody answers on port {self.port}")
+        return get(self.port, "/version")
+
+
+def _listens(port: int) -> bool:
+    try:
+        get(port, "/version")
+    except urllib.error.HTTPError:
+        return True
+    except (ConnectionError, urllib.error.URLError):
+        return False
+    return True
 
 
 def get(port: int, path: str) -> str:

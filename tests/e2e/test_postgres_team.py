@@ -74,7 +74,8 @@ def team(tmp_path: Path, postgres_url: str) -> Team:
 
 
 # Each waits half a minute, after which the other machine has ended what it had begun.
-@pytest.mark.parametrize(("place", "child"), [("before", False), ("mid", True), ("after", True)])
+@pytest.mark.parametrize("place", ["before", "mid", "after"])
+@pytest.mark.parametrize("child", [False, True], ids=["in the process", "child"])
 def test_what_one_machine_left_in_the_middle_another_one_finishes(team: Team, place: str, child: bool) -> None:
     team.step(steps=3, child=child)
     died = team.anns.run(*LIVE, program=on("runner-a"), POP_DEPLOY_FAKE_KILL=f"step-2:{place}")

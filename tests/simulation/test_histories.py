@@ -17,7 +17,7 @@ import pytest
 from tests.quick import part
 from tests.simulation.history import SEED, in_a_file, played
 
-HISTORIES = int(os.environ.get("POP_DEPLOY_SIMULATION_HISTORIES", "300"))
+HISTORIES = int(os.environ.get("POP_DEPLOY_SIMULATION_HISTORIES", "600"))
 FIRST = int(os.environ.get("POP_DEPLOY_SIMULATION_FIRST", "0"))
 BATCH = 100
 SOME = 60

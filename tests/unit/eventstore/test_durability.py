@@ -9,7 +9,7 @@ import pytest
 from eventstore.chain import verify
 from tests.contract.event_store_examples import Steps
 from tests.quick import part
-from tests.unit.eventstore.stores import open_store, wait_until_alone
+from tests.unit.eventstore.stores import end_other_sessions, open_store
 from tests.unit.eventstore.workers import ENVIRONMENT, WORKER, Workers
 
 
@@ -26,7 +26,7 @@ def test_everything_acknowledged_survives_kills(store_url: str, workers: Workers
         said = workers.until_killed(13 + 7 * round_, *(["endless", url, f"stream-{number}"] for number in range(4)))
 
         store = open_store(url, projections=[Steps()])
-        wait_until_alone(store)
+        end_other_sessions(store)
         assert len(said) >= 13 + 7 * round_
         for stream, version in (words.split() for words in said):
             assert store.version(stream) >= int(version)
